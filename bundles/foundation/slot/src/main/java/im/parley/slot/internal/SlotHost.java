@@ -1,0 +1,186 @@
+package im.parley.slot.internal;
+
+import im.parley.api.lifecycle.Egress;
+import im.parley.api.lifecycle.Kind;
+import im.parley.api.lifecycle.ProviderContext;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Scope;
+import im.parley.api.lifecycle.Secrets;
+import im.parley.slot.EgressSource;
+import im.parley.slot.SecretsSource;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.ConfigurationPolicy;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
+import org.osgi.service.metatype.annotations.AttributeDefinition;
+import org.osgi.service.metatype.annotations.Designate;
+import org.osgi.service.metatype.annotations.ObjectClassDefinition;
+
+/** Makes the context that each provider is handed, and owns the pool its work runs on. */
+@Component(
+        name = "im.parley.slot.host",
+        service = SlotHost.class,
+        immediate = true,
+        configurationPolicy = ConfigurationPolicy.REQUIRE)
+@Designate(ocd = SlotHost.Config.class)
+public final class SlotHost {
+    private static final String PID = "im.parley.slot.host";
+
+    /** Configuration of the slot host. */
+    @ObjectClassDefinition(name = "Slot host", description = "Where providers keep their files and on what they run.")
+    public @interface Config {
+        @AttributeDefinition(
+                description = "Data directory of the node; each provider instance gets providers/PID~name in it.")
+        String dataDir();
+
+        @AttributeDefinition(description = "Threads for provider work that blocks on disk or connects, 2 to 256.")
+        int threads() default 16;
+
+        @AttributeDefinition(
+                description = "True in tests only: admits providers that keep nothing, such as storage.memory.")
+        boolean testing() default false;
+    }
+
+    private final InstantSource clock;
+    private final SecureRandom random;
+    private final Path providersDir;
+    private final boolean testing;
+    private final ThreadPoolExecutor pool;
+    private volatile @Nullable SecretsSource secrets;
+    private volatile @Nullable EgressSource egress;
+
+    @Activate
+    public SlotHost(@Reference InstantSource clock, @Reference SecureRandom random, Config config) {
+        if (config.dataDir() == null || config.dataDir().isBlank()) {
+            throw new IllegalArgumentException(PID + " dataDir must name a directory");
+        }
+        if (config.threads() < 2 || config.threads() > 256) {
+            throw new IllegalArgumentException(PID + " threads=" + config.threads() + " is not in 2..256");
+        }
+        this.clock = clock;
+        this.random = random;
+        this.providersDir = Path.of(config.dataDir(), "providers");
+        this.testing = config.testing();
+        this.pool = new ThreadPoolExecutor(
+                config.threads(), config.threads(), 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(10_000), threads());
+        pool.allowCoreThreadTimeOut(true);
+    }
+
+    private static ThreadFactory threads() {
+        AtomicInteger number = new AtomicInteger();
+        return work -> {
+            Thread thread = new Thread(work, "parley-provider-" + number.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        };
+    }
+
+    @Deactivate
+    void deactivate() {
+        pool.shutdownNow();
+    }
+
+    // Dynamic and optional: the vault itself needs the slot storage.records, so a static reference would be a circle.
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    void bindSecrets(SecretsSource source) {
+        secrets = source;
+    }
+
+    void unbindSecrets(SecretsSource source) {
+        if (secrets == source) {
+            secrets = null;
+        }
+    }
+
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    void bindEgress(EgressSource source) {
+        egress = source;
+    }
+
+    void unbindEgress(EgressSource source) {
+        if (egress == source) {
+            egress = null;
+        }
+    }
+
+    boolean testing() {
+        return testing;
+    }
+
+    InstantSource clock() {
+        return clock;
+    }
+
+    /** A context for that instance, with its directory made. */
+    ProviderContext contextFor(String instance) throws ProviderException {
+        SecretsSource secretsSource = secrets;
+        EgressSource egressSource = egress;
+        if (secretsSource == null || egressSource == null) {
+            throw new ProviderException(
+                    Kind.UNAVAILABLE,
+                    "slot.host-starting",
+                    "The vault or the egress is not up yet, so " + instance + " waits; it is tried again by itself.");
+        }
+        return new Context(
+                instance,
+                clock,
+                random,
+                secretsSource.secretsFor(instance),
+                egressSource,
+                directoryFor(instance),
+                pool);
+    }
+
+    private Path directoryFor(String instance) throws ProviderException {
+        Path dir = providersDir.resolve(instance);
+        try {
+            Files.createDirectories(
+                    dir, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            return dir;
+        } catch (IOException e) {
+            throw new ProviderException(
+                    Kind.UNAVAILABLE,
+                    "storage.io-error",
+                    "The directory of " + instance + " cannot be made: check the data directory's owner and space.",
+                    e);
+        }
+    }
+
+    private record Context(
+            String instance,
+            InstantSource clock,
+            SecureRandom random,
+            Secrets secrets,
+            EgressSource egressSource,
+            Path dataDir,
+            Executor executor)
+            implements ProviderContext {
+        @Override
+        public Egress egress(Scope scope) {
+            return egressSource.egressFor(scope, instance);
+        }
+    }
+}

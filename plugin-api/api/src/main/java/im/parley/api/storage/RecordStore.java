@@ -1,0 +1,17 @@
+package im.parley.api.storage;
+
+import im.parley.api.lifecycle.ProviderException;
+import org.osgi.annotation.versioning.ConsumerType;
+
+/**
+ * Ordered, transactional records in separate spaces. Values arrive sealed by the core; keys hold only keyed hashes and
+ * order fields. Thread-safe; blocks on disk.
+ */
+@ConsumerType
+public interface RecordStore {
+    /** Opens a space, creating it if absent. The same id gives a view of the same data. Valid until the store is closed. */
+    Space open(SpaceId id) throws ProviderException;
+
+    /** Removes a space and everything in it; absent is fine. Durable when it returns. */
+    void destroy(SpaceId id) throws ProviderException;
+}

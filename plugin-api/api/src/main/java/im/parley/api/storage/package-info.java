@@ -1,0 +1,7 @@
+/**
+ * Where data rests: the relay's event store and the core's ordered, transactional record store. What a record store sees is already sealed.
+ */
+@org.osgi.annotation.bundle.Export
+@org.osgi.annotation.versioning.Version("0.1.0")
+@org.jspecify.annotations.NullMarked
+package im.parley.api.storage;
