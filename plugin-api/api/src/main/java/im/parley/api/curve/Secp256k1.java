@@ -45,7 +45,8 @@ public interface Secp256k1 {
     /**
      * The x-only public key.
      *
-     * @throws ProviderException {@code REJECTED crypto.bad-secret} if the key is 0 or not below the group order
+     * @throws ProviderException {@code REJECTED crypto.bad-secret} if the key is 0 or not below the group order, {@code
+     *     REJECTED crypto.bad-length} for a wrong length
      */
     byte[] publicKey(byte[] secretKey) throws ProviderException;
 
@@ -53,7 +54,7 @@ public interface Secp256k1 {
      * The x coordinate of {@code secretKey * lift_x(publicKey)}, 32 bytes, <b>not</b> hashed (NIP-44).
      *
      * @throws ProviderException {@code REJECTED crypto.bad-pubkey} if the key does not lift to the curve, {@code REJECTED
-     *     crypto.bad-secret} if the secret is out of range
+     *     crypto.bad-secret} if the secret is out of range, {@code REJECTED crypto.bad-length} for a wrong length
      */
     byte[] ecdhX(byte[] secretKey, byte[] publicKey) throws ProviderException;
 }

@@ -1,0 +1,34 @@
+package im.parley.identity.local;
+
+import im.parley.api.curve.Secp256k1;
+import im.parley.api.identity.IdentityProvider;
+import im.parley.api.lifecycle.Provider;
+import im.parley.api.lifecycle.ProviderContext;
+import im.parley.slot.Slot;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.ConfigurationPolicy;
+import org.osgi.service.component.annotations.Reference;
+
+/** Fills the slot {@code identity} with the keys of this instance's secrets. */
+@Component(
+        name = LocalIdentityProvider.PID,
+        service = Provider.class,
+        configurationPolicy = ConfigurationPolicy.REQUIRE,
+        property = Provider.SLOT + "=identity")
+public final class LocalIdentityProvider implements Provider<IdentityProvider> {
+    /** Factory PID; has no properties of its own. */
+    public static final String PID = "im.parley.identity.local";
+
+    private final Slot<Secp256k1> curve;
+
+    @Activate
+    public LocalIdentityProvider(@Reference(target = "(parley.slot=curve)") Slot<Secp256k1> curve) {
+        this.curve = curve;
+    }
+
+    @Override
+    public IdentityProvider open(ProviderContext context) {
+        return new LocalIdentities(context, curve);
+    }
+}
