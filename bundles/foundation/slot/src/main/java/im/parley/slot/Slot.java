@@ -25,7 +25,7 @@ public interface Slot<T> {
      */
     Lease<T> acquire() throws ProviderException;
 
-    /** What fills the slot now, for people and for the readiness check. */
+    /** What fills the slot now, for people and for the readiness check; an empty slot tries to fill itself first. */
     Status status();
 
     /**

@@ -269,13 +269,13 @@ public final class ConfiguredSlot implements Slot<Object> {
     @Override
     public Status status() {
         Holder<Object> holder = current;
-        if (holder != null) {
-            return new Status(name, holder.instance(), "", holder.leases());
+        if (holder == null) {
+            try {
+                holder = open();
+            } catch (ProviderException e) {
+                return new Status(name, "", e.code() + ": " + e.getMessage(), 0);
+            }
         }
-        synchronized (opening) {
-            ProviderException failed = lastFailure;
-            return new Status(
-                    name, "", failed == null ? "not opened yet" : failed.code() + ": " + failed.getMessage(), 0);
-        }
+        return new Status(name, holder.instance(), "", holder.leases());
     }
 }

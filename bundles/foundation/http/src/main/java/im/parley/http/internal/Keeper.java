@@ -1,0 +1,103 @@
+package im.parley.http.internal;
+
+import im.parley.http.HttpRoute;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.util.thread.Scheduler;
+import org.jspecify.annotations.Nullable;
+
+/** Knows every open WebSocket and looks after its time limits, all of them with one timer. Thread-safe. */
+final class Keeper {
+    private final Set<SocketSession> sessions = ConcurrentHashMap.newKeySet();
+    private final Settings.SocketLimits limits;
+    private final Scheduler scheduler;
+    private final long periodMillis;
+    private volatile Scheduler.@Nullable Task task;
+    private volatile boolean stopped;
+
+    Keeper(Settings.SocketLimits limits, Scheduler scheduler) {
+        this.limits = limits;
+        this.scheduler = scheduler;
+        long shortest = Math.min(
+                Math.min(limits.pingAfter().toMillis(), limits.messageWithin().toMillis()),
+                limits.closeWithin().toMillis());
+        this.periodMillis = Math.max(10, Math.min(1000, shortest / 4));
+    }
+
+    void start() {
+        task = scheduler.schedule(this::sweep, periodMillis, TimeUnit.MILLISECONDS);
+    }
+
+    private void sweep() {
+        long now = now();
+        for (SocketSession session : sessions) {
+            session.check(now, limits);
+        }
+        if (!stopped) {
+            start();
+        }
+    }
+
+    /** Monotonic, never 0. */
+    long now() {
+        return System.nanoTime() | 1;
+    }
+
+    void add(SocketSession session) {
+        sessions.add(session);
+        if (stopped) {
+            session.close(SocketSession.GOING_AWAY, "the server stops");
+        }
+    }
+
+    void remove(SocketSession session) {
+        sessions.remove(session);
+        if (stopped) {
+            synchronized (this) {
+                notifyAll();
+            }
+        }
+    }
+
+    int open() {
+        return sessions.size();
+    }
+
+    /** The route went away, and no object of it may be called any more. */
+    void closeAll(HttpRoute route) {
+        for (SocketSession session : sessions) {
+            if (session.route() == route) {
+                session.close(SocketSession.GOING_AWAY, "the service stops");
+            }
+        }
+    }
+
+    /** Says good-bye to all and waits until they are gone, at most that long. */
+    void drain(Duration atMost) {
+        stopped = true;
+        for (SocketSession session : sessions) {
+            session.close(SocketSession.GOING_AWAY, "the server stops");
+        }
+        long deadline = System.nanoTime() + atMost.toNanos();
+        synchronized (this) {
+            while (!sessions.isEmpty()) {
+                long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+                if (left <= 0) {
+                    break;
+                }
+                try {
+                    wait(Math.min(left, 100));
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    break;
+                }
+            }
+        }
+        Scheduler.Task last = task;
+        if (last != null) {
+            last.cancel();
+        }
+    }
+}

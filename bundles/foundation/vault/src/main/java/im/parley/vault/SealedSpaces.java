@@ -1,0 +1,18 @@
+package im.parley.vault;
+
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.storage.SpaceId;
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * The core's way to records: keys hashed, values sealed (XChaCha20-Poly1305, one key per space, AAD = space, key,
+ * version) before a record store sees them. Thread-safe.
+ */
+@ProviderType
+public interface SealedSpaces {
+    /** A view of that space; cheap. Each transaction leases the slot {@code storage.records} anew. */
+    SealedSpace open(SpaceId id);
+
+    /** Destroys the records and the space's key, so that copies elsewhere cannot be read either. */
+    void destroy(SpaceId id) throws ProviderException;
+}

@@ -1,0 +1,92 @@
+package im.parley.relay.internal;
+
+import org.osgi.service.metatype.annotations.AttributeDefinition;
+import org.osgi.service.metatype.annotations.ObjectClassDefinition;
+
+/** What an operator may set; the limits are served in the NIP-11 document as they are here. */
+@ObjectClassDefinition(
+        id = RelayConfiguration.PID,
+        name = "Relay",
+        description =
+                "The relay of this node: which addresses it answers to, what it says about itself, and its limits.")
+@interface RelayConfiguration {
+    String PID = "im.parley.relay";
+
+    @AttributeDefinition(
+            name = "Addresses",
+            description = "The ws or wss URLs under which clients reach this relay, for example ws://127.0.0.1:7470."
+                    + " A client proves its key for one of exactly these (NIP-42).")
+    String[] urls();
+
+    @AttributeDefinition(name = "Name", description = "Shown to people in the relay's information document.")
+    String name() default "Parley relay";
+
+    @AttributeDefinition(name = "Description", description = "One or two sentences for people.")
+    String description() default "";
+
+    @AttributeDefinition(name = "Contact", description = "How to reach the operator, as a URI.")
+    String contact() default "";
+
+    @AttributeDefinition(name = "Operator's key", description = "Public key of the operator, 64 lower-case hex digits.")
+    String pubkey() default "";
+
+    @AttributeDefinition(name = "Largest message", description = "Bytes of one client message, 16384 to 16777216.")
+    int maxMessageLength() default 131_072;
+
+    @AttributeDefinition(name = "Subscriptions", description = "Open at once on one connection, 1 to 10000.")
+    int maxSubscriptions() default 200;
+
+    @AttributeDefinition(name = "Filters", description = "In one subscription, 1 to 1000.")
+    int maxFilters() default 200;
+
+    @AttributeDefinition(
+            name = "Stored events",
+            description = "Answered to one filter at most, also when it asks for more or names no limit, 1 to 10000.")
+    int maxLimit() default 500;
+
+    @AttributeDefinition(name = "Tags", description = "Tags of one event, 1 to 10000.")
+    int maxEventTags() default 2_000;
+
+    @AttributeDefinition(
+            name = "Content",
+            description = "Characters of an event's content, 1024 to the largest message. Gift wraps of long messages"
+                    + " have up to 87472.")
+    int maxContentLength() default 102_400;
+
+    @AttributeDefinition(
+            name = "Seconds into the future",
+            description = "How far an event's created_at may be ahead of this relay's clock, 0 to 86400.")
+    int createdAtUpperLimit() default 900;
+
+    @AttributeDefinition(name = "Connections", description = "Clients at once, 1 to 100000.")
+    int maxConnections() default 5_000;
+
+    @AttributeDefinition(
+            name = "Frames waiting to be handled",
+            description = "Of one connection; a client that sends more ahead is cut off, 16 to 65536.")
+    int pendingFrames() default 256;
+
+    @AttributeDefinition(
+            name = "Events waiting to be stored",
+            description = "Of one connection; its further frames wait, 1 to 4096.")
+    int pendingEvents() default 64;
+
+    @AttributeDefinition(
+            name = "Frames waiting to be sent",
+            description = "To one connection; a client that does not read them in time is cut off, 256 to 65536.")
+    int outboundFrames() default 4_096;
+
+    @AttributeDefinition(
+            name = "KiB waiting to be sent",
+            description = "To one connection, as the line above, 1024 to 1048576.")
+    int outboundKib() default 8_192;
+
+    @AttributeDefinition(
+            name = "Guarded rows looked over",
+            description = "How many events a subscriber may not see are passed over for one filter before the query is"
+                    + " refused as too wide, 1000 to 100000000.")
+    int maxGuardedRows() default 100_000;
+
+    @AttributeDefinition(name = "Workers", description = "Threads that verify and query, 1 to 64.")
+    int workers() default 4;
+}

@@ -1,0 +1,105 @@
+package im.parley.relay.internal;
+
+import im.parley.api.event.PublicKey;
+import im.parley.protocol.GrammarLimits;
+import im.parley.protocol.ProtocolException;
+import im.parley.protocol.RelayUrls;
+import java.net.URI;
+import java.util.LinkedHashSet;
+import java.util.Set;
+
+/**
+ * The configuration after its values were checked.
+ *
+ * @param urls in their normal form
+ */
+record RelaySettings(
+        Set<URI> urls,
+        String name,
+        String description,
+        String contact,
+        String pubkey,
+        int maxMessageLength,
+        int maxSubscriptions,
+        int maxFilters,
+        int maxLimit,
+        int maxEventTags,
+        int maxContentLength,
+        int createdAtUpperLimit,
+        int maxConnections,
+        int pendingFrames,
+        int pendingEvents,
+        int outboundFrames,
+        int outboundKib,
+        int maxGuardedRows,
+        int workers) {
+    RelaySettings {
+        urls = Set.copyOf(urls);
+    }
+
+    /** @throws IllegalArgumentException naming PID, key, value and what is allowed */
+    static RelaySettings of(RelayConfiguration c) {
+        int maxMessageLength = range("maxMessageLength", c.maxMessageLength(), 16_384, 16_777_216);
+        Set<URI> urls = new LinkedHashSet<>();
+        for (String url : c.urls()) {
+            try {
+                urls.add(RelayUrls.normalise(url));
+            } catch (ProtocolException e) {
+                throw refused("urls", url, "ws or wss URLs without user name and fragment");
+            }
+        }
+        if (urls.isEmpty()) {
+            throw refused("urls", "", "at least one ws or wss URL");
+        }
+        if (!c.pubkey().isEmpty()) {
+            try {
+                PublicKey.ofHex(c.pubkey());
+            } catch (IllegalArgumentException e) {
+                throw refused("pubkey", c.pubkey(), "64 lower-case hex digits or nothing");
+            }
+        }
+        return new RelaySettings(
+                urls,
+                c.name(),
+                c.description(),
+                c.contact(),
+                c.pubkey(),
+                maxMessageLength,
+                range("maxSubscriptions", c.maxSubscriptions(), 1, 10_000),
+                range("maxFilters", c.maxFilters(), 1, 1_000),
+                range("maxLimit", c.maxLimit(), 1, 10_000),
+                range("maxEventTags", c.maxEventTags(), 1, 10_000),
+                range("maxContentLength", c.maxContentLength(), 1_024, maxMessageLength),
+                range("createdAtUpperLimit", c.createdAtUpperLimit(), 0, 86_400),
+                range("maxConnections", c.maxConnections(), 1, 100_000),
+                range("pendingFrames", c.pendingFrames(), 16, 65_536),
+                range("pendingEvents", c.pendingEvents(), 1, 4_096),
+                range("outboundFrames", c.outboundFrames(), 256, 65_536),
+                range("outboundKib", c.outboundKib(), 1_024, 1_048_576),
+                range("maxGuardedRows", c.maxGuardedRows(), 1_000, 100_000_000),
+                range("workers", c.workers(), 1, 64));
+    }
+
+    /** How the grammar is read under these settings. */
+    GrammarLimits grammar() {
+        return new GrammarLimits(
+                maxMessageLength,
+                maxEventTags,
+                GrammarLimits.RELAY.maxTagValueBytes(),
+                GrammarLimits.RELAY.maxIndexedBytes(),
+                maxFilters,
+                GrammarLimits.RELAY.references());
+    }
+
+    private static int range(String key, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw refused(key, Integer.toString(value), least + " to " + most);
+        }
+        return value;
+    }
+
+    private static IllegalArgumentException refused(String key, String value, String allowed) {
+        return new IllegalArgumentException(
+                RelayConfiguration.PID + ": " + key + " is '" + value + "', allowed: " + allowed);
+    }
+}

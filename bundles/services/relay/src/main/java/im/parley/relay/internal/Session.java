@@ -1,0 +1,614 @@
+package im.parley.relay.internal;
+
+import im.parley.api.curve.Secp256k1;
+import im.parley.api.event.Event;
+import im.parley.api.lifecycle.Kind;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.storage.EventStore;
+import im.parley.api.storage.Outcome;
+import im.parley.api.transport.Channel;
+import im.parley.api.transport.FrameSink;
+import im.parley.protocol.ClientFrame;
+import im.parley.protocol.EventHash;
+import im.parley.protocol.EventVerifier;
+import im.parley.protocol.Frames;
+import im.parley.protocol.Kinds;
+import im.parley.protocol.MalformedFrameException;
+import im.parley.protocol.ProtocolException;
+import im.parley.slot.Lease;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One client. Its frames are handled in order, one at a time, on the relay's workers; the caller of {@link #send} only
+ * queues them. A REQ waits until the events sent before it are committed, so a client always finds what it has published.
+ */
+final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher {
+    private static final Logger LOG = LoggerFactory.getLogger(Session.class);
+    private static final int TURN = 32;
+    private static final int INTERNAL_ERROR = 1011;
+    /** NIP-59 and the authorisation kinds: whoever stored them could show or replay what was meant for one party. */
+    private static final Set<Integer> NOT_FOR_RELAYS = Set.of(Kinds.SEAL, Kinds.AUTH, Kinds.FILE_AUTH, Kinds.HTTP_AUTH);
+
+    private record Incoming(String text, CompletableFuture<Void> taken) {}
+
+    private final Relay relay;
+    private final String challenge;
+    private final Outbound out;
+
+    private volatile ProvenKeys keys = ProvenKeys.NONE;
+
+    private final Object lock = new Object();
+    private final ArrayDeque<Incoming> inbox = new ArrayDeque<>();
+    private long inboxChars;
+    private @Nullable ClientFrame held;
+    private boolean reading;
+    private int pendingEvents;
+    private final Map<String, Subscription> subscriptions = new HashMap<>();
+    private final ArrayDeque<StoredQuery> queries = new ArrayDeque<>();
+    private boolean querying;
+    private boolean ended;
+
+    Session(Relay relay, FrameSink sink, String challenge) {
+        this.relay = relay;
+        this.challenge = challenge;
+        RelaySettings settings = relay.settings();
+        out = new Outbound(sink, relay.pool(), settings.outboundFrames(), settings.outboundKib() * 1024L, this);
+    }
+
+    /** Sends the challenge, so that a client can prove its keys before it asks for anything. */
+    void open() {
+        say(Frames.challenge(challenge));
+    }
+
+    ProvenKeys keys() {
+        return keys;
+    }
+
+    int subscriptionCount() {
+        synchronized (lock) {
+            return subscriptions.size();
+        }
+    }
+
+    boolean stalled(long nanos, long now) {
+        return out.stalled(nanos, now);
+    }
+
+    /** Queues a frame for the client. */
+    void say(String frame) {
+        out.offer(frame);
+    }
+
+    @Override
+    public CompletionStage<Void> send(String text) {
+        CompletableFuture<Void> taken = new CompletableFuture<>();
+        int limit = relay.settings().maxMessageLength();
+        boolean tooBig = utf8Length(text, limit) > limit;
+        synchronized (lock) {
+            if (ended) {
+                return CompletableFuture.failedStage(channelClosed());
+            }
+            if (!tooBig) {
+                if (inbox.size() >= relay.settings().pendingFrames()
+                        || !inbox.isEmpty() && inboxChars + text.length() > 4L * limit) {
+                    return CompletableFuture.failedStage(new ProviderException(
+                            Kind.EXHAUSTED,
+                            "channel.full",
+                            "Too many frames wait to be handled; send the next when an earlier one was taken."));
+                }
+                inbox.add(new Incoming(text, taken));
+                inboxChars += text.length();
+            }
+        }
+        if (tooBig) {
+            relay.counters().count("too-big");
+            end(TOO_BIG, "a message may have " + limit + " bytes at most", true);
+            return CompletableFuture.failedStage(channelClosed());
+        }
+        kick();
+        return taken;
+    }
+
+    @Override
+    public void close(int code, String reason) {
+        end(code, reason, false);
+    }
+
+    /**
+     * Ends the session; the first call wins.
+     *
+     * @param flush whether the client still gets what was already said
+     */
+    void end(int code, String reason, boolean flush) {
+        List<Incoming> dropped;
+        List<Subscription> open;
+        synchronized (lock) {
+            if (ended) {
+                return;
+            }
+            ended = true;
+            dropped = List.copyOf(inbox);
+            inbox.clear();
+            held = null;
+            open = List.copyOf(subscriptions.values());
+            subscriptions.clear();
+            queries.clear();
+        }
+        relay.forget(this);
+        open.forEach(this::drop);
+        out.close(code, reason, flush);
+        dropped.forEach(incoming -> incoming.taken().completeExceptionally(channelClosed()));
+    }
+
+    private static ProviderException channelClosed() {
+        return new ProviderException(Kind.UNAVAILABLE, "channel.closed", "The channel to the relay is closed.");
+    }
+
+    /** Counts no further than to the limit's first excess. */
+    private static int utf8Length(String text, int limit) {
+        if (text.length() > limit || text.length() * 3L <= limit) {
+            return text.length();
+        }
+        int bytes = text.length();
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c >= 0x800 && !Character.isSurrogate(c)) {
+                bytes += 2;
+            } else if (c >= 0x80) {
+                bytes += 1;
+            }
+        }
+        return bytes;
+    }
+
+    // Input, in order
+
+    private void kick() {
+        synchronized (lock) {
+            if (reading || ended || !mayRead()) {
+                return;
+            }
+            reading = true;
+        }
+        relay.pool().execute(this::read);
+    }
+
+    /** With the lock held. */
+    private boolean mayRead() {
+        if (held == null && inbox.isEmpty()) {
+            return false;
+        }
+        int allowed = held != null ? 1 : relay.settings().pendingEvents();
+        return pendingEvents < allowed && out.roomOrCall();
+    }
+
+    private void read() {
+        try {
+            for (int i = 0; i < TURN; i++) {
+                ClientFrame frame;
+                Incoming incoming = null;
+                synchronized (lock) {
+                    if (ended || !mayRead()) {
+                        reading = false;
+                        return;
+                    }
+                    frame = held;
+                    held = null;
+                    if (frame == null) {
+                        incoming = inbox.remove();
+                        inboxChars -= incoming.text().length();
+                    }
+                }
+                if (incoming != null) {
+                    incoming.taken().complete(null);
+                    frame = parse(incoming.text());
+                }
+                if (frame != null) {
+                    handleOrHold(frame);
+                }
+            }
+            relay.pool().execute(this::read);
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
+    }
+
+    private void failed(Throwable failure) {
+        LOG.error("A relay session failed and is closed", failure);
+        end(INTERNAL_ERROR, "internal error", false);
+    }
+
+    private @Nullable ClientFrame parse(String text) {
+        try {
+            return Frames.readClient(text, relay.grammar());
+        } catch (MalformedFrameException e) {
+            relay.counters().count("invalid." + e.token());
+            // A client takes CLOSED for the end of whatever it had under that id.
+            e.subscription().ifPresent(this::forget);
+            say(e.answer());
+            return null;
+        }
+    }
+
+    private void handleOrHold(ClientFrame frame) {
+        if (frame instanceof ClientFrame.Req) {
+            synchronized (lock) {
+                if (pendingEvents > 0) {
+                    held = frame;
+                    return;
+                }
+            }
+        }
+        handle(frame);
+    }
+
+    private void handle(ClientFrame frame) {
+        if (frame instanceof ClientFrame.Publish publish) {
+            publish(publish.event());
+        } else if (frame instanceof ClientFrame.Req req) {
+            subscribe(req);
+        } else if (frame instanceof ClientFrame.Close close) {
+            forget(close.subscription());
+        } else if (frame instanceof ClientFrame.Auth auth) {
+            authenticate(auth.event());
+        } else if (frame instanceof ClientFrame.Count count) {
+            relay.counters().count("unsupported");
+            say(Frames.closed(count.query(), "unsupported: this relay does not count (NIP-45)"));
+        } else if (frame instanceof ClientFrame.Negentropy negentropy) {
+            relay.counters().count("unsupported");
+            if (!negentropy.verb().equals("NEG-CLOSE")) {
+                say(negentropyError(negentropy.subscription(), "unsupported: this relay does not reconcile (NIP-77)"));
+            }
+        } else {
+            relay.counters().count("unsupported");
+            say(Frames.notice("unsupported: this relay does not know that message"));
+        }
+    }
+
+    /** NEG-ERR has the shape of CLOSED under another word. */
+    private static String negentropyError(String subscription, String reason) {
+        return "[\"NEG-ERR\"" + Frames.closed(subscription, reason).substring("[\"CLOSED\"".length());
+    }
+
+    // AUTH
+
+    private void authenticate(Event event) {
+        ProvenKeys held = keys;
+        if (!held.contains(event.pubkey()) && held.size() >= Authentication.MAX_KEYS) {
+            refuse(event, "rate-limited: one connection may prove " + Authentication.MAX_KEYS + " keys");
+            return;
+        }
+        String refusal =
+                Authentication.refuse(event, challenge, relay.settings().urls(), relay.nowSeconds());
+        if (refusal != null) {
+            refuse(event, refusal);
+            return;
+        }
+        try {
+            verify(event);
+            keys = held.with(event.pubkey());
+            accept(event, "");
+        } catch (ProtocolException e) {
+            refuse(event, e.wireReason());
+        } catch (ProviderException e) {
+            refuse(event, error(e));
+        }
+    }
+
+    // EVENT
+
+    private void publish(Event event) {
+        try {
+            String refusal = admit(event);
+            if (refusal != null) {
+                refuse(event, refusal);
+                return;
+            }
+            boolean ephemeral = Kinds.isEphemeral(event.kind());
+            if (!ephemeral && stored(event)) {
+                accept(event, "duplicate: this event is stored already");
+                return;
+            }
+            verify(event);
+            synchronized (lock) {
+                pendingEvents++;
+            }
+            boolean taken = ephemeral
+                    ? relay.live().offer(() -> broadcast(event))
+                    : relay.commits().offer(event, relay.clock().millis(), this);
+            if (!taken) {
+                eventDone();
+                refuse(event, "rate-limited: this relay is busy, try again later");
+            }
+        } catch (ProtocolException e) {
+            refuse(event, e.wireReason());
+        } catch (ProviderException e) {
+            refuse(event, error(e));
+        }
+    }
+
+    /**
+     * What can be said without the curve or the store. The id is recomputed first: what follows, the answer "duplicate"
+     * above all, would otherwise be about another event than the one that was sent.
+     */
+    private @Nullable String admit(Event event) throws ProtocolException {
+        if (!EventHash.id(event.pubkey(), event.createdAt(), event.kind(), event.tags(), event.content())
+                .equals(event.id())) {
+            throw new ProtocolException("id", "the id is not the SHA-256 of the canonical form");
+        }
+        RelaySettings settings = relay.settings();
+        if (NOT_FOR_RELAYS.contains(event.kind())) {
+            return "blocked: kind-not-for-relays events of kind " + event.kind() + " do not belong on a relay";
+        }
+        if (event.content().codePointCount(0, event.content().length()) > settings.maxContentLength()) {
+            throw new ProtocolException(
+                    "content", "the content may have " + settings.maxContentLength() + " characters at most");
+        }
+        if (event.createdAt() - relay.nowSeconds() > settings.createdAtUpperLimit()) {
+            throw new ProtocolException(
+                    "created-at", "more than " + settings.createdAtUpperLimit() + " s ahead of this relay's clock");
+        }
+        boolean authorOnly = event.tags().stream().anyMatch(tag -> tag.get(0).equals("-"));
+        if (authorOnly && !keys.contains(event.pubkey())) {
+            return keys.isEmpty()
+                    ? "auth-required: this event may be published by its author only (NIP-70)"
+                    : "restricted: this event may be published by its author only (NIP-70)";
+        }
+        return null;
+    }
+
+    private boolean stored(Event event) throws ProviderException {
+        try (Lease<EventStore> lease = relay.store().acquire()) {
+            return lease.get().contains(event.id());
+        }
+    }
+
+    private void verify(Event event) throws ProviderException, ProtocolException {
+        try (Lease<Secp256k1> lease = relay.curve().acquire()) {
+            EventVerifier.verify(event, lease.get());
+        }
+    }
+
+    /** On the live feed's thread. */
+    private void broadcast(Event event) {
+        try {
+            if (relay.recentEphemeral().contains(event.id())) {
+                accept(event, "duplicate: this event was passed on already");
+                return;
+            }
+            int taken = relay.live().deliver(event);
+            if (taken > 0) {
+                relay.recentEphemeral().add(event.id());
+                accept(event, "");
+            } else if (ReadGuard.guarded(event.kind())) {
+                // "Nobody was listening" would tell any stranger whether the recipient is online.
+                accept(event, "");
+            } else {
+                refuse(event, "mute: nobody was listening to this ephemeral event");
+            }
+        } finally {
+            eventDone();
+        }
+    }
+
+    @Override
+    public void committed(Event event, Outcome outcome) {
+        switch (outcome) {
+            case STORED -> accept(event, "");
+            case DUPLICATE -> accept(event, "duplicate: this event is stored already");
+            // The publisher's newest is safe, so nothing is left to retry: true, as for any other duplicate.
+            case SUPERSEDED -> accept(event, "duplicate: a newer version of this event is stored");
+            case DELETED -> refuse(event, "blocked: deleted by its author");
+            default ->
+                refuse(event, "error: storage.bad-answer the store gave no answer for this event, try again later");
+        }
+        eventDone();
+    }
+
+    @Override
+    public void failed(Event event, ProviderException failure) {
+        refuse(event, error(failure));
+        eventDone();
+    }
+
+    private void eventDone() {
+        synchronized (lock) {
+            pendingEvents--;
+        }
+        kick();
+    }
+
+    private void accept(Event event, String message) {
+        say(Frames.ok(event.id(), true, message));
+    }
+
+    private void refuse(Event event, String reason) {
+        relay.counters().count(code(reason));
+        say(Frames.ok(event.id(), false, reason));
+    }
+
+    /** The standard prefix; for {@code error:} and {@code invalid:}, and a blocked kind, with the token behind it. */
+    private static String code(String reason) {
+        int colon = reason.indexOf(':');
+        String prefix = reason.substring(0, colon);
+        int space = reason.indexOf(' ', colon + 2);
+        String token = reason.substring(colon + 2, space < 0 ? reason.length() : space);
+        boolean tokened = prefix.equals("error") || prefix.equals("invalid") || token.equals("kind-not-for-relays");
+        return tokened ? prefix + "." + token : prefix;
+    }
+
+    private static String error(ProviderException failure) {
+        return "error: " + failure.code() + " nothing was done, try again later";
+    }
+
+    // REQ and CLOSE
+
+    private void subscribe(ClientFrame.Req req) {
+        String id = req.subscription();
+        ReadGuard.Verdict verdict = ReadGuard.judge(req.filters(), keys);
+        if (verdict == ReadGuard.Verdict.AUTH_REQUIRED) {
+            refuse(id, "auth-required: prove the key these messages are addressed to");
+            return;
+        }
+        if (verdict == ReadGuard.Verdict.RESTRICTED) {
+            refuse(id, "restricted: these messages are addressed to somebody else");
+            return;
+        }
+        Subscription fresh = new Subscription(this, id, req.filters());
+        Subscription former;
+        synchronized (lock) {
+            if (ended) {
+                return;
+            }
+            former = subscriptions.get(id);
+            if (former == null && subscriptions.size() >= relay.settings().maxSubscriptions()) {
+                fresh = null;
+            } else {
+                subscriptions.put(id, fresh);
+            }
+        }
+        if (fresh == null) {
+            refuse(id, "rate-limited: " + relay.settings().maxSubscriptions() + " subscriptions are open, close one");
+            return;
+        }
+        if (former != null) {
+            drop(former);
+        }
+        // Before the stored events are read: whatever is committed from now on comes by as new.
+        relay.index().add(fresh);
+        if (!fresh.active()) {
+            relay.index().remove(fresh);
+            return;
+        }
+        RelaySettings settings = relay.settings();
+        StoredQuery query = new StoredQuery(fresh, keys, settings.maxLimit(), settings.maxGuardedRows());
+        synchronized (lock) {
+            if (ended) {
+                return;
+            }
+            queries.add(query);
+        }
+        kickQueries();
+    }
+
+    private void refuse(String subscription, String reason) {
+        relay.counters().count(code(reason));
+        forget(subscription);
+        say(Frames.closed(subscription, reason));
+    }
+
+    private void forget(String id) {
+        Subscription former;
+        synchronized (lock) {
+            former = subscriptions.remove(id);
+        }
+        if (former != null) {
+            drop(former);
+        }
+    }
+
+    private void drop(Subscription subscription) {
+        subscription.cancel();
+        relay.index().remove(subscription);
+    }
+
+    /** Ends one subscription from this side. */
+    void closeSubscription(Subscription subscription, String reason) {
+        synchronized (lock) {
+            if (!subscriptions.remove(subscription.id(), subscription)) {
+                return;
+            }
+        }
+        relay.counters().count(code(reason));
+        relay.index().remove(subscription);
+        subscription.close(reason);
+    }
+
+    // Stored events, one subscription after the other, beside the input
+
+    private void kickQueries() {
+        synchronized (lock) {
+            if (querying || ended || queries.isEmpty()) {
+                return;
+            }
+            querying = true;
+        }
+        relay.pool().execute(this::query);
+    }
+
+    private void query() {
+        try {
+            StoredQuery current;
+            synchronized (lock) {
+                while (!queries.isEmpty() && !queries.element().subscription().active()) {
+                    queries.remove();
+                }
+                if (ended || queries.isEmpty() || !out.roomOrCall()) {
+                    querying = false;
+                    return;
+                }
+                current = queries.element();
+            }
+            if (turn(current)) {
+                synchronized (lock) {
+                    queries.remove(current);
+                }
+            }
+            relay.pool().execute(this::query);
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
+    }
+
+    private boolean turn(StoredQuery query) {
+        Subscription subscription = query.subscription();
+        if (!query.isEmpty()) {
+            try (Lease<EventStore> lease = relay.store().acquire()) {
+                if (!query.turn(lease.get())) {
+                    return false;
+                }
+            } catch (ProviderException e) {
+                if (e.code().equals(StoredQuery.TOO_WIDE)) {
+                    closeSubscription(subscription, "error: " + e.code() + " " + e.getMessage());
+                } else {
+                    // DEBUG: whoever subscribes decides how often this is said. The writer and health say it once.
+                    LOG.debug("A subscription was closed because the store failed ({}): {}", e.code(), e.getMessage());
+                    closeSubscription(
+                            subscription, "error: " + e.code() + " stored events cannot be read now, ask again later");
+                }
+                return true;
+            }
+        }
+        subscription.storedDone();
+        relay.commits().afterVisible(subscription::settled);
+        return true;
+    }
+
+    // Told by the outbound queue
+
+    @Override
+    public void room() {
+        kick();
+        kickQueries();
+    }
+
+    @Override
+    public void overflow() {
+        relay.counters().count("slow-consumer");
+        end(POLICY, "too slow: more waits for you than this relay keeps", false);
+    }
+
+    @Override
+    public void broken() {
+        end(INTERNAL_ERROR, "internal error", false);
+    }
+}

@@ -1,0 +1,76 @@
+package im.parley.relay.internal;
+
+import im.parley.api.event.Event;
+import im.parley.api.event.EventId;
+import im.parley.api.event.Filter;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.storage.Batch;
+import im.parley.api.storage.EventStore;
+import im.parley.api.storage.Outcome;
+import im.parley.storage.memory.MemoryEventStore;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/** A store in memory that can be made to wait or to fail. */
+final class TestStore implements EventStore {
+    final MemoryEventStore memory = new MemoryEventStore();
+    final AtomicInteger commits = new AtomicInteger();
+    final AtomicInteger largestBatch = new AtomicInteger();
+    volatile CountDownLatch gate = new CountDownLatch(0);
+    volatile @Nullable ProviderException commitFailure;
+    volatile @Nullable ProviderException queryFailure;
+    /** Throws an unchecked exception for batches that hold this event. */
+    volatile @Nullable EventId poison;
+
+    @Override
+    public List<Outcome> commit(Batch batch) throws ProviderException {
+        commits.incrementAndGet();
+        largestBatch.accumulateAndGet(batch.items().size(), Math::max);
+        try {
+            if (!gate.await(20, TimeUnit.SECONDS)) {
+                throw new IllegalStateException("the test never opened the gate");
+            }
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+        ProviderException failure = commitFailure;
+        if (failure != null) {
+            throw failure;
+        }
+        EventId bad = poison;
+        if (bad != null
+                && batch.items().stream()
+                        .anyMatch(item -> item instanceof Batch.Item.Put put
+                                && put.event().id().equals(bad))) {
+            throw new IllegalStateException("poison");
+        }
+        return memory.commit(batch);
+    }
+
+    @Override
+    public void query(Filter filter, Predicate<Event> visitor) throws ProviderException {
+        ProviderException failure = queryFailure;
+        if (failure != null) {
+            throw failure;
+        }
+        memory.query(filter, visitor);
+    }
+
+    @Override
+    public boolean contains(EventId id) {
+        return memory.contains(id);
+    }
+
+    @Override
+    public List<Row> scan(long after, int limit) {
+        return memory.scan(after, limit);
+    }
+
+    int size() {
+        return memory.scan(0, 10_000).size();
+    }
+}
