@@ -5,13 +5,14 @@ import im.parley.protocol.GrammarLimits;
 import im.parley.protocol.ProtocolException;
 import im.parley.protocol.RelayUrls;
 import java.net.URI;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.Set;
 
 /**
  * The configuration after its values were checked.
  *
- * @param urls in their normal form
+ * @param urls in their normal form and in the configured order: the first is what this node's own people give to others
  */
 record RelaySettings(
         Set<URI> urls,
@@ -34,7 +35,7 @@ record RelaySettings(
         int maxGuardedRows,
         int workers) {
     RelaySettings {
-        urls = Set.copyOf(urls);
+        urls = Collections.unmodifiableSet(new LinkedHashSet<>(urls));
     }
 
     /** @throws IllegalArgumentException naming PID, key, value and what is allowed */

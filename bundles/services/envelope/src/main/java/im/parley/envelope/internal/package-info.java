@@ -1,0 +1,3 @@
+/** How gift wraps are made and opened. */
+@org.jspecify.annotations.NullMarked
+package im.parley.envelope.internal;

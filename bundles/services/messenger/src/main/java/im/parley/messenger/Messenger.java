@@ -1,0 +1,127 @@
+package im.parley.messenger;
+
+import im.parley.api.event.PublicKey;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Scope;
+import java.net.URI;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * Accounts, contacts and messages of a circle. Thread-safe; calls block on disk, and on the network only where said.
+ * Every refusal is a {@code ProviderException} with a stable code.
+ */
+@ProviderType
+public interface Messenger {
+    /** Longest text of one message, in UTF-8 bytes. */
+    int MAX_TEXT_BYTES = 32 * 1024;
+
+    /**
+     * Makes an identity with a new key. Its inbox relay is this node's own relay if there is one.
+     *
+     * @param name 1 to 64 characters, unique in the circle, no control characters
+     * @throws ProviderException {@code REJECTED identity.name-taken}, {@code REJECTED identity.bad-name}
+     */
+    Account createAccount(Scope scope, String name, char @Nullable [] passphrase) throws ProviderException;
+
+    List<Account> accounts(Scope scope) throws ProviderException;
+
+    /**
+     * Adds a contact and looks up her inbox relays (kind 10050) at the user's relays and at the hints. Waits for the
+     * network up to 10 s; a contact without inbox relays is added all the same and looked up again when written to.
+     *
+     * @param account name or npub; null if there is only one
+     * @param address npub or nprofile
+     * @throws ProviderException {@code REJECTED contact.bad-address}, {@code REJECTED contact.name-taken}, {@code
+     *     REJECTED contact.bad-name}
+     */
+    Contact addContact(Scope scope, @Nullable String account, String name, String address) throws ProviderException;
+
+    List<Contact> contacts(Scope scope, @Nullable String account) throws ProviderException;
+
+    /**
+     * Adds one of the user's relays for an account (or all accounts if null) and publishes the new inbox list. It needs
+     * not be reachable now.
+     *
+     * @throws ProviderException {@code REJECTED relay.bad-url}, {@code REJECTED relay.too-many} above 3
+     */
+    List<Account> addRelay(Scope scope, @Nullable String account, String url) throws ProviderException;
+
+    List<Account> removeRelay(Scope scope, @Nullable String account, String url) throws ProviderException;
+
+    /**
+     * Sends a text. When this returns, message, ledger and effects are durable; the rest happens by itself.
+     *
+     * @param to contact name, name of another identity of this node, npub or nprofile
+     * @throws ProviderException {@code REJECTED message.empty}, {@code REJECTED message.too-long} (also if line breaks and
+     *     quotes make it too long on the way), {@code REJECTED message.bad-text} for NUL and half characters, {@code
+     *     REJECTED recipient.unknown}, {@code REJECTED account.ambiguous}, {@code REJECTED account.unknown}, {@code
+     *     REJECTED account.none}
+     */
+    Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException;
+
+    /**
+     * Messages of an account (or of all accounts if null), received and sent, in the order they were shown.
+     *
+     * @param after only those with a larger {@link Message#position}
+     * @param limit 1 to 1,000
+     */
+    List<Message> messages(Scope scope, @Nullable String account, long after, int limit) throws ProviderException;
+
+    /** The newest {@code limit} messages, oldest first. */
+    List<Message> latest(Scope scope, @Nullable String account, int limit) throws ProviderException;
+
+    /** Told of each message as it becomes visible; quick, any thread. Close to stop. */
+    AutoCloseable onMessage(Scope scope, Consumer<Message> listener);
+
+    /**
+     * What was received and not shown, since the node started: code to count, for example {@code dm.sender-mismatch}.
+     */
+    default Map<String, Long> drops(Scope scope) throws ProviderException {
+        return Map.of();
+    }
+
+    /** @param relays inbox relays, as published in kind 10050 */
+    record Account(String name, PublicKey pubkey, String npub, String nprofile, List<URI> relays, boolean locked) {
+        public Account {
+            relays = List.copyOf(relays);
+        }
+    }
+
+    /** @param relays inbox relays last seen; empty if none is known */
+    record Contact(String name, PublicKey pubkey, String npub, List<URI> relays) {
+        public Contact {
+            relays = List.copyOf(relays);
+        }
+    }
+
+    /**
+     * @param position order in which messages became visible in this circle; grows
+     * @param id hex id of the rumor, the same at sender and recipient
+     * @param account name of the own identity concerned
+     * @param peer the other side's public key
+     * @param peerName contact or identity name if known, else the npub
+     * @param outgoing true if this identity wrote it
+     * @param sentAt epoch milliseconds by the writer's clock (seconds precision for foreign clients)
+     * @param state for outgoing messages the ledger's summary, for example {@code at relays 1/1}; else {@code received}
+     */
+    record Message(
+            long position,
+            String id,
+            String account,
+            PublicKey peer,
+            String peerName,
+            boolean outgoing,
+            long sentAt,
+            String text,
+            String state) {
+        /** Ids and states only. */
+        @Override
+        public String toString() {
+            return "Message[" + id + ", " + state + "]";
+        }
+    }
+}

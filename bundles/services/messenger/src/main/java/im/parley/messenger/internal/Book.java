@@ -1,0 +1,192 @@
+package im.parley.messenger.internal;
+
+import static im.parley.outbox.CircleRecords.ACCOUNTS;
+import static im.parley.outbox.CircleRecords.CONTACTS;
+import static im.parley.outbox.CircleRecords.COUNTERS;
+import static im.parley.outbox.CircleRecords.FRONTIERS;
+import static im.parley.outbox.CircleRecords.MESSAGES;
+import static im.parley.outbox.CircleRecords.PEERS;
+import static im.parley.outbox.CircleRecords.RECEIVING;
+import static im.parley.outbox.CircleRecords.RUMORS_SEEN;
+import static im.parley.outbox.CircleRecords.SENDING;
+import static im.parley.outbox.CircleRecords.UNSHOWN;
+import static im.parley.outbox.CircleRecords.WRAPS_SEEN;
+
+import im.parley.api.event.EventId;
+import im.parley.api.event.PublicKey;
+import im.parley.api.event.Rumor;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.outbox.RecordInput;
+import im.parley.outbox.RecordOutput;
+import im.parley.protocol.EventWriter;
+import im.parley.vault.RecordKey;
+import im.parley.vault.SealedSpace.Item;
+import im.parley.vault.SealedSpace.Tx;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Reads and writes the messenger's records inside a transaction; knows keys and encodings, decides nothing. */
+final class Book {
+    /** More accounts or contacts than a person has. */
+    private static final int MANY = 100_000;
+
+    private static final String POSITION = "position";
+
+    private Book() {}
+
+    /** @param number order of creation, for a stable listing */
+    record Contact(long number, String name, PublicKey pubkey) {}
+
+    // ---- counters ----
+
+    static long next(Tx tx, String counter) throws ProviderException {
+        return next(tx, RecordKey.of(COUNTERS, counter));
+    }
+
+    private static long next(Tx tx, RecordKey key) throws ProviderException {
+        long value = number(tx, key) + 1;
+        tx.put(key, new RecordOutput(1).number(value).done());
+        return value;
+    }
+
+    private static long number(Tx tx, RecordKey key) throws ProviderException {
+        byte @Nullable [] value = tx.get(key);
+        return value == null ? 0 : new RecordInput(value, 1).number();
+    }
+
+    private static long order(Item item) {
+        return ByteBuffer.wrap(item.order()).getLong();
+    }
+
+    /** The position of the newest visible message; 0 if there is none. */
+    static long position(Tx tx) throws ProviderException {
+        return number(tx, RecordKey.of(COUNTERS, POSITION));
+    }
+
+    static long nextSending(Tx tx, String conversation) throws ProviderException {
+        return next(tx, RecordKey.of(SENDING, conversation));
+    }
+
+    static long receiving(Tx tx, String stream) throws ProviderException {
+        return number(tx, RecordKey.of(RECEIVING, stream));
+    }
+
+    static void putReceiving(Tx tx, String stream, long seq) throws ProviderException {
+        tx.put(RecordKey.of(RECEIVING, stream), new RecordOutput(1).number(seq).done());
+    }
+
+    // ---- accounts ----
+
+    static List<Account> accounts(Tx tx) throws ProviderException {
+        List<Account> accounts = new ArrayList<>();
+        for (Item item : tx.scan(RecordKey.all(ACCOUNTS, ""), false, MANY)) {
+            accounts.add(Account.read(order(item), item.value()));
+        }
+        return accounts;
+    }
+
+    static void put(Tx tx, Account account) throws ProviderException {
+        tx.put(RecordKey.of(ACCOUNTS, "", account.number()), account.write());
+    }
+
+    // ---- contacts and peers ----
+
+    static List<Contact> contacts(Tx tx, PublicKey account) throws ProviderException {
+        List<Contact> contacts = new ArrayList<>();
+        for (Item item : tx.scan(RecordKey.all(CONTACTS, account.hex()), false, MANY)) {
+            RecordInput in = new RecordInput(item.value(), 1);
+            contacts.add(new Contact(order(item), in.text(), PublicKey.of(in.bytes())));
+        }
+        return contacts;
+    }
+
+    static void put(Tx tx, PublicKey account, Contact contact) throws ProviderException {
+        tx.put(
+                RecordKey.of(CONTACTS, account.hex(), contact.number()),
+                new RecordOutput(1)
+                        .text(contact.name())
+                        .bytes(contact.pubkey().bytes())
+                        .done());
+    }
+
+    static Peer peer(Tx tx, PublicKey pubkey) throws ProviderException {
+        byte @Nullable [] value = tx.get(RecordKey.of(PEERS, pubkey.hex()));
+        return value == null ? Peer.UNKNOWN : Peer.read(value);
+    }
+
+    static void put(Tx tx, PublicKey pubkey, Peer peer) throws ProviderException {
+        tx.put(RecordKey.of(PEERS, pubkey.hex()), peer.write());
+    }
+
+    // ---- inboxes ----
+
+    static long frontier(Tx tx, PublicKey account, URI relay) throws ProviderException {
+        return number(tx, RecordKey.of(FRONTIERS, account.hex() + " " + relay));
+    }
+
+    static void putFrontier(Tx tx, PublicKey account, URI relay, long seconds) throws ProviderException {
+        tx.put(
+                RecordKey.of(FRONTIERS, account.hex() + " " + relay),
+                new RecordOutput(1).number(seconds).done());
+    }
+
+    static boolean wrapSeen(Tx tx, PublicKey account, EventId wrap) throws ProviderException {
+        return tx.get(RecordKey.of(WRAPS_SEEN, account.hex() + wrap.hex())) != null;
+    }
+
+    /** @param code why it was refused; empty if it was opened */
+    static void putWrapSeen(Tx tx, PublicKey account, EventId wrap, String code) throws ProviderException {
+        tx.put(
+                RecordKey.of(WRAPS_SEEN, account.hex() + wrap.hex()),
+                new RecordOutput(1).text(code).done());
+    }
+
+    static boolean rumorSeen(Tx tx, PublicKey account, EventId rumor) throws ProviderException {
+        return tx.get(RecordKey.of(RUMORS_SEEN, account.hex() + rumor.hex())) != null;
+    }
+
+    static void putRumorSeen(Tx tx, PublicKey account, EventId rumor, long position) throws ProviderException {
+        tx.put(
+                RecordKey.of(RUMORS_SEEN, account.hex() + rumor.hex()),
+                new RecordOutput(1).number(position).done());
+    }
+
+    // ---- messages ----
+
+    /** The position the next {@link #put(Tx, PublicKey, Line)} shall use. */
+    static long nextPosition(Tx tx) throws ProviderException {
+        return next(tx, POSITION);
+    }
+
+    static void put(Tx tx, PublicKey account, Line line) throws ProviderException {
+        tx.put(RecordKey.of(MESSAGES, account.hex(), line.position()), line.write());
+    }
+
+    static List<Line> after(Tx tx, PublicKey account, long position, int limit) throws ProviderException {
+        byte[] from = RecordKey.order(Math.max(0, position) + 1);
+        return lines(tx.scan(new RecordKey.Range(MESSAGES, account.hex(), from, new byte[0]), false, limit));
+    }
+
+    /** Newest first. */
+    static List<Line> newest(Tx tx, PublicKey account, int limit) throws ProviderException {
+        return lines(tx.scan(RecordKey.all(MESSAGES, account.hex()), true, limit));
+    }
+
+    private static List<Line> lines(List<Item> items) throws ProviderException {
+        List<Line> lines = new ArrayList<>();
+        for (Item item : items) {
+            lines.add(Line.read(order(item), item.value()));
+        }
+        return lines;
+    }
+
+    /** Keeps an authentic rumor of a kind that has no place on the screen yet, for the version that gives it one. */
+    static void putUnshown(Tx tx, PublicKey account, Rumor rumor) throws ProviderException {
+        tx.put(
+                RecordKey.of(UNSHOWN, account.hex(), next(tx, "unshown")),
+                new RecordOutput(1).text(EventWriter.write(rumor)).done());
+    }
+}

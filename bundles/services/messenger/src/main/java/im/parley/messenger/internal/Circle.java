@@ -1,0 +1,778 @@
+package im.parley.messenger.internal;
+
+import im.parley.api.event.PublicKey;
+import im.parley.api.event.Rumor;
+import im.parley.api.identity.IdentityProvider;
+import im.parley.api.lifecycle.Kind;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Scope;
+import im.parley.api.scheme.Effect;
+import im.parley.api.scheme.Input;
+import im.parley.api.scheme.Moment;
+import im.parley.api.transport.RelayEndpoint;
+import im.parley.messenger.Messenger;
+import im.parley.messenger.Messenger.Contact;
+import im.parley.messenger.Messenger.Message;
+import im.parley.outbox.CircleRecords;
+import im.parley.outbox.Ledger;
+import im.parley.outbox.Outbox.Attachment;
+import im.parley.outbox.Outbox.Conversation;
+import im.parley.outbox.Outbox.Stepped;
+import im.parley.outbox.OutboxHost;
+import im.parley.protocol.EventWriter;
+import im.parley.protocol.Kinds;
+import im.parley.protocol.Nip19;
+import im.parley.protocol.ProtocolException;
+import im.parley.protocol.RelayUrls;
+import im.parley.slot.Lease;
+import im.parley.vault.SealedSpace;
+import im.parley.vault.SealedSpace.Tx;
+import java.net.URI;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.text.Normalizer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One circle: its accounts, contacts, conversations and messages, and what keeps them moving. Thread-safe. */
+final class Circle implements OutboxHost {
+    private static final Logger LOG = LoggerFactory.getLogger(Circle.class);
+    private static final int MAX_RELAYS = 3;
+    private static final Duration LOCK_POLL = Duration.ofSeconds(1);
+    private static final Duration STORE_RETRY = Duration.ofSeconds(1);
+    private static final Duration CONTACT_PATIENCE = Duration.ofSeconds(10);
+    /** A larger rumor would make a seal that some peers cannot read: 65,535 bytes, after padding and base64. */
+    private static final int MAX_RUMOR_BYTES = 40_960;
+
+    private final Scope scope;
+    private final Services services;
+    private final Work work;
+    private final LongSupplier nanoTime;
+    private final SealedSpace space;
+    private final Directory directory;
+    private final RelayLists lists;
+    private final Inboxes inboxes;
+    private final Announcer announcer;
+    private final Attachment attachment;
+    private final Map<PublicKey, Intake> intakes = new ConcurrentHashMap<>();
+    private final Map<String, LongAdder> drops = new ConcurrentHashMap<>();
+    /** Serialises what makes keys or changes relays, which touch more than the records. */
+    private final Object changing = new Object();
+
+    // Confined to the loop.
+    private Set<PublicKey> unlocked = new HashSet<>();
+    /** As last read; null if it may have changed. */
+    private @Nullable List<Account> current;
+
+    private boolean begun;
+    private boolean troubled;
+
+    Circle(Scope scope, Services services, Work work, LongSupplier nanoTime) {
+        this.scope = scope;
+        this.services = services;
+        this.work = work;
+        this.nanoTime = nanoTime;
+        space = services.spaces().open(CircleRecords.space(scope));
+        directory = new Directory(
+                scope, space, services, work, () -> services.outbox().hurry(scope));
+        lists = new RelayLists(scope, space, services, work);
+        inboxes = new Inboxes(scope, space, services, work, this::intake);
+        announcer = new Announcer(work, new Announcer.Reader() {
+            @Override
+            public long newest() throws ProviderException {
+                return space.transact(Book::position);
+            }
+
+            @Override
+            public List<Message> after(long position, int limit) throws ProviderException {
+                return messages(null, position, limit);
+            }
+        });
+        attachment = services.outbox().attach(scope, this);
+        work.inOrder(this::look);
+    }
+
+    void close() {
+        attachment.close();
+        work.close();
+        inboxes.closeAll();
+    }
+
+    // ---- what keeps it moving ----
+
+    /** Looks at accounts and locks, and opens or closes what follows from them. Runs on the loop, then again and again. */
+    private void look() {
+        try {
+            refresh();
+            if (troubled) {
+                troubled = false;
+                LOG.info("Circle {} has its records again.", scope.circle());
+            }
+            work.later(LOCK_POLL, this::look);
+        } catch (ProviderException e) {
+            if (!troubled) {
+                troubled = true;
+                LOG.warn("Circle {} waits for its records ({}): {}", scope.circle(), e.code(), e.getMessage());
+            }
+            work.later(STORE_RETRY, this::look);
+        }
+    }
+
+    private void refresh() throws ProviderException {
+        if (!begun) {
+            moveOwnRelay();
+        }
+        List<Account> accounts = current;
+        if (accounts == null) {
+            accounts = space.transact(Book::accounts);
+            current = accounts;
+        }
+        if (!begun) {
+            // The egress forgets what the user named when the node stops.
+            for (Account account : accounts) {
+                account.inboxes().stream()
+                        .filter(Account.Inbox::named)
+                        .forEach(inbox -> services.egress().allow(scope, inbox.relay()));
+            }
+            begun = true;
+        }
+        List<Account> open = new ArrayList<>();
+        Set<PublicKey> now = new HashSet<>();
+        for (Account account : accounts) {
+            if (!locked(account.pubkey())) {
+                open.add(account);
+                now.add(account.pubkey());
+            }
+        }
+        Set<PublicKey> before = unlocked;
+        unlocked = now;
+        inboxes.keep(open);
+        for (Account account : open) {
+            if (!before.contains(account.pubkey())) {
+                lists.hurry(account.pubkey());
+            }
+        }
+    }
+
+    /** This node's relay may listen elsewhere than when the accounts were made. */
+    private void moveOwnRelay() throws ProviderException {
+        URI own = ownRelay();
+        if (own == null) {
+            return;
+        }
+        long now = services.clock().instant().getEpochSecond();
+        space.transact(tx -> {
+            for (Account account : Book.accounts(tx)) {
+                List<Account.Inbox> moved = new ArrayList<>();
+                for (Account.Inbox inbox : account.inboxes()) {
+                    Account.Inbox there = inbox.named() ? inbox : new Account.Inbox(own, false);
+                    if (moved.stream().noneMatch(other -> other.relay().equals(there.relay()))) {
+                        moved.add(there);
+                    }
+                }
+                if (!moved.equals(account.inboxes())) {
+                    Account changed = account.with(moved);
+                    Book.put(tx, changed);
+                    RelayLists.changed(tx, changed, now);
+                }
+            }
+            return true;
+        });
+    }
+
+    /** The first address of this node's relay; null if it runs none. */
+    private @Nullable URI ownRelay() {
+        RelayEndpoint own = services.ownRelay();
+        if (own == null || own.urls().isEmpty()) {
+            return null;
+        }
+        URI url = own.urls().iterator().next();
+        try {
+            return RelayUrls.normalise(url.toString());
+        } catch (ProtocolException e) {
+            LOG.warn("This node's own relay has an address no client can use; new identities begin without a relay.");
+            return null;
+        }
+    }
+
+    private boolean locked(PublicKey identity) {
+        try (Lease<IdentityProvider> lease = services.identity().acquire()) {
+            return lease.get().locked(identity);
+        } catch (ProviderException e) {
+            return true;
+        }
+    }
+
+    private void soon() {
+        work.inOrder(() -> {
+            current = null;
+            try {
+                refresh();
+            } catch (ProviderException e) {
+                LOG.debug("looked at again soon: {}", e.code());
+            }
+        });
+    }
+
+    private Intake intake(Account account) {
+        return intakes.computeIfAbsent(
+                account.pubkey(),
+                unused -> new Intake(scope, account, space, services, work, nanoTime, this::dropped, announcer::wake));
+    }
+
+    private void dropped(String code) {
+        drops.computeIfAbsent(code, unused -> new LongAdder()).increment();
+    }
+
+    Map<String, Long> drops() {
+        Map<String, Long> counts = new HashMap<>();
+        drops.forEach((code, count) -> counts.put(code, count.sum()));
+        return counts;
+    }
+
+    // ---- what the outbox asks ----
+
+    @Override
+    public CompletionStage<List<URI>> relaysOf(PublicKey sender, PublicKey recipient) {
+        return directory.relaysOf(recipient);
+    }
+
+    @Override
+    public void deliver(Tx tx, Conversation conversation, Effect.Deliver deliver) throws ProviderException {
+        for (Account account : Book.accounts(tx)) {
+            if (account.pubkey().equals(conversation.self())) {
+                intake(account).deliver(tx, deliver, "", services.clock().millis());
+            }
+        }
+    }
+
+    @Override
+    public void changed(Set<String> messageIds) {
+        announcer.wake();
+    }
+
+    // ---- accounts ----
+
+    Messenger.Account createAccount(String wanted, char @Nullable [] passphrase) throws ProviderException {
+        String name = Names.checked(wanted, "identity.bad-name");
+        synchronized (changing) {
+            space.transact(tx -> {
+                free(tx, name);
+                return true;
+            });
+            PublicKey pubkey;
+            try (Lease<IdentityProvider> lease = services.identity().acquire()) {
+                pubkey = lease.get().create(passphrase);
+            }
+            URI own = ownRelay();
+            List<Account.Inbox> inboxes = own == null ? List.of() : List.of(new Account.Inbox(own, false));
+            byte[] device = new byte[8];
+            services.random().nextBytes(device);
+            long now = services.clock().millis();
+            Account account = space.transact(tx -> {
+                free(tx, name);
+                Account made = new Account(
+                        Book.next(tx, "accounts"),
+                        name,
+                        pubkey,
+                        inboxes,
+                        now,
+                        HexFormat.of().formatHex(device));
+                Book.put(tx, made);
+                RelayLists.changed(tx, made, now / 1000);
+                return made;
+            });
+            soon();
+            return shown(account);
+        }
+    }
+
+    private static void free(Tx tx, String name) throws ProviderException {
+        for (Account other : Book.accounts(tx)) {
+            if (other.name().equals(name)) {
+                throw rejected(
+                        "identity.name-taken", "An identity of this name exists in this circle. Choose another name.");
+            }
+        }
+    }
+
+    List<Messenger.Account> accounts() throws ProviderException {
+        List<Messenger.Account> shown = new ArrayList<>();
+        for (Account account : space.transact(Book::accounts)) {
+            shown.add(shown(account));
+        }
+        return shown;
+    }
+
+    private Messenger.Account shown(Account account) {
+        List<String> relays = account.relays().stream().map(URI::toString).toList();
+        return new Messenger.Account(
+                account.name(),
+                account.pubkey(),
+                Nip19.npub(account.pubkey()),
+                Nip19.nprofile(account.pubkey(), relays),
+                account.relays(),
+                locked(account.pubkey()));
+    }
+
+    /** @param wanted name or npub; null if there is only one */
+    private static Account pick(Tx tx, @Nullable String wanted) throws ProviderException {
+        List<Account> accounts = Book.accounts(tx);
+        if (accounts.isEmpty()) {
+            throw rejected("account.none", "There is no identity in this circle yet. Make one first.");
+        }
+        if (wanted == null) {
+            if (accounts.size() > 1) {
+                throw rejected(
+                        "account.ambiguous", "There are several identities in this circle. Say which one is meant.");
+            }
+            return accounts.get(0);
+        }
+        String name = Normalizer.normalize(wanted, Normalizer.Form.NFC);
+        for (Account account : accounts) {
+            if (account.name().equals(name) || Nip19.npub(account.pubkey()).equals(wanted)) {
+                return account;
+            }
+        }
+        throw rejected(
+                "account.unknown", "There is no identity of this name in this circle. List them to see the names.");
+    }
+
+    // ---- relays ----
+
+    List<Messenger.Account> addRelay(@Nullable String wanted, String text) throws ProviderException {
+        URI relay = relay(text);
+        return changeRelays(wanted, account -> {
+            List<Account.Inbox> inboxes = new ArrayList<>(account.inboxes());
+            inboxes.removeIf(inbox -> inbox.relay().equals(relay) && !inbox.named());
+            if (inboxes.stream().noneMatch(inbox -> inbox.relay().equals(relay))) {
+                inboxes.add(new Account.Inbox(relay, true));
+            }
+            if (inboxes.size() > MAX_RELAYS) {
+                throw rejected(
+                        "relay.too-many",
+                        "An identity has at most " + MAX_RELAYS + " inbox relays. Remove one before adding another.");
+            }
+            return account.with(inboxes);
+        });
+    }
+
+    List<Messenger.Account> removeRelay(@Nullable String wanted, String text) throws ProviderException {
+        URI relay = relay(text);
+        return changeRelays(wanted, account -> {
+            List<Account.Inbox> inboxes = new ArrayList<>(account.inboxes());
+            inboxes.removeIf(inbox -> inbox.relay().equals(relay));
+            return account.with(inboxes);
+        });
+    }
+
+    @FunctionalInterface
+    private interface Change {
+        Account apply(Account account) throws ProviderException;
+    }
+
+    private List<Messenger.Account> changeRelays(@Nullable String wanted, Change change) throws ProviderException {
+        synchronized (changing) {
+            long now = services.clock().instant().getEpochSecond();
+            record Changed(List<Account> accounts, List<Account> touched, Set<URI> before, Set<URI> after) {}
+            Changed changed = space.transact(tx -> {
+                List<Account> accounts = wanted == null ? Book.accounts(tx) : List.of(pick(tx, wanted));
+                if (accounts.isEmpty()) {
+                    pick(tx, null);
+                }
+                Set<URI> before = named(Book.accounts(tx));
+                List<Account> results = new ArrayList<>();
+                List<Account> touched = new ArrayList<>();
+                for (Account account : accounts) {
+                    Account result = change.apply(account);
+                    results.add(result);
+                    if (!result.equals(account)) {
+                        Book.put(tx, result);
+                        if (!result.relays().equals(account.relays())) {
+                            RelayLists.changed(tx, result, now);
+                        }
+                        touched.add(result);
+                    }
+                }
+                return new Changed(results, touched, before, named(Book.accounts(tx)));
+            });
+            for (URI relay : changed.after()) {
+                if (!changed.before().contains(relay)) {
+                    services.egress().allow(scope, relay);
+                }
+            }
+            for (URI relay : changed.before()) {
+                if (!changed.after().contains(relay)) {
+                    services.egress().withdraw(scope, relay);
+                }
+            }
+            directory.forgetFailures();
+            soon();
+            for (Account account : changed.touched()) {
+                work.inOrder(() -> lists.hurry(account.pubkey()));
+            }
+            services.outbox().hurry(scope);
+            List<Messenger.Account> shown = new ArrayList<>();
+            for (Account account : changed.accounts()) {
+                shown.add(shown(account));
+            }
+            return shown;
+        }
+    }
+
+    private static Set<URI> named(List<Account> accounts) {
+        Set<URI> named = new HashSet<>();
+        for (Account account : accounts) {
+            for (Account.Inbox inbox : account.inboxes()) {
+                if (inbox.named()) {
+                    named.add(inbox.relay());
+                }
+            }
+        }
+        return named;
+    }
+
+    private static URI relay(String text) throws ProviderException {
+        try {
+            return RelayUrls.normalise(text.strip());
+        } catch (ProtocolException e) {
+            throw rejected("relay.bad-url", "This is no relay address: " + e.getMessage() + ".");
+        }
+    }
+
+    // ---- contacts ----
+
+    Contact addContact(@Nullable String wanted, String wantedName, String address) throws ProviderException {
+        String name = Names.checked(wantedName, "contact.bad-name");
+        Address to = address(address);
+        if (to == null) {
+            throw rejected("contact.bad-address", "This is no npub or nprofile. Ask your contact for hers.");
+        }
+        space.transact(tx -> {
+            Account account = pick(tx, wanted);
+            Book.Contact same = null;
+            for (Book.Contact other : Book.contacts(tx, account.pubkey())) {
+                if (other.pubkey().equals(to.pubkey())) {
+                    same = other;
+                } else if (other.name().equals(name)) {
+                    throw nameTaken();
+                }
+            }
+            for (Account own : Book.accounts(tx)) {
+                if (own.name().equals(name) && !own.pubkey().equals(to.pubkey())) {
+                    throw nameTaken();
+                }
+            }
+            long number = same == null ? Book.next(tx, "contacts") : same.number();
+            Book.put(tx, account.pubkey(), new Book.Contact(number, name, to.pubkey()));
+            hint(tx, to);
+            return true;
+        });
+        try {
+            directory
+                    .refresh(to.pubkey())
+                    .toCompletableFuture()
+                    .get(CONTACT_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            LOG.debug("a new contact's relays are looked up again when she is written to");
+        }
+        return space.transact(tx -> shown(tx, new Book.Contact(0, name, to.pubkey())));
+    }
+
+    List<Contact> contacts(@Nullable String wanted) throws ProviderException {
+        return space.transact(tx -> {
+            List<Contact> contacts = new ArrayList<>();
+            for (Book.Contact contact : Book.contacts(tx, pick(tx, wanted).pubkey())) {
+                contacts.add(shown(tx, contact));
+            }
+            return contacts;
+        });
+    }
+
+    private static Contact shown(Tx tx, Book.Contact contact) throws ProviderException {
+        List<URI> relays = Book.peer(tx, contact.pubkey()).relays();
+        for (Account own : Book.accounts(tx)) {
+            relays = own.pubkey().equals(contact.pubkey()) ? own.relays() : relays;
+        }
+        return new Contact(contact.name(), contact.pubkey(), Nip19.npub(contact.pubkey()), relays);
+    }
+
+    private static ProviderException nameTaken() {
+        return rejected("contact.name-taken", "Somebody else has this name here already. Choose another name.");
+    }
+
+    /** @param hints relays that came with the address, normalised */
+    private record Address(PublicKey pubkey, List<URI> hints) {}
+
+    private static @Nullable Address address(String text) {
+        String plain = text.strip();
+        if (plain.regionMatches(true, 0, "nostr:", 0, 6)) {
+            plain = plain.substring(6);
+        }
+        try {
+            Nip19.Entity entity = Nip19.decode(plain);
+            if (entity instanceof Nip19.Npub npub) {
+                return new Address(npub.pubkey(), List.of());
+            }
+            if (entity instanceof Nip19.Profile profile) {
+                return new Address(profile.pubkey(), Directory.relays(profile.relays()));
+            }
+            if (entity instanceof Nip19.Nsec nsec) {
+                nsec.clear();
+            }
+            return null;
+        } catch (ProtocolException e) {
+            return null;
+        }
+    }
+
+    private static void hint(Tx tx, Address to) throws ProviderException {
+        if (!to.hints().isEmpty()) {
+            Peer peer = Book.peer(tx, to.pubkey());
+            Peer hinted = peer.hinted(to.hints());
+            if (!hinted.equals(peer)) {
+                Book.put(tx, to.pubkey(), hinted);
+            }
+        }
+    }
+
+    // ---- messages ----
+
+    Message send(@Nullable String wanted, String to, String text) throws ProviderException {
+        check(text);
+        Moment moment = services.outbox().moment();
+        Message message = space.transact(tx -> {
+            Account account = pick(tx, wanted);
+            PublicKey peer = recipient(tx, account, to);
+            Room room = Room.with(account.pubkey(), peer);
+            Conversation conversation = room.conversation();
+            ParleyTag tag = new ParleyTag(
+                    account.device(),
+                    Book.nextSending(tx, conversation.id()),
+                    HybridClock.tick(tx, moment.epochMillis()));
+            Stepped stepped = services.outbox()
+                    .step(
+                            tx,
+                            scope,
+                            conversation,
+                            new Input.Send(
+                                    moment,
+                                    account.pubkey(),
+                                    List.of(peer),
+                                    Kinds.TEXT,
+                                    List.of(tag.tag()),
+                                    text,
+                                    null));
+            Rumor rumor = rumor(stepped);
+            long position = Book.nextPosition(tx);
+            Line line = new Line(
+                    position,
+                    rumor.id().hex(),
+                    conversation.id(),
+                    peer,
+                    account.pubkey(),
+                    true,
+                    false,
+                    Kinds.TEXT,
+                    moment.epochMillis(),
+                    text,
+                    stepped.schemeId(),
+                    tag.device(),
+                    tag.seq(),
+                    tag.clock());
+            Book.put(tx, account.pubkey(), line);
+            Book.putRumorSeen(tx, account.pubkey(), rumor.id(), position);
+            return message(tx, account, line, names(tx, account));
+        });
+        services.outbox().kick(scope);
+        announcer.wake();
+        return message;
+    }
+
+    private static void check(String text) throws ProviderException {
+        if (text.isEmpty()) {
+            throw rejected("message.empty", "There is nothing to send.");
+        }
+        // Longest first: nothing is encoded that is too long anyway.
+        if (text.length() > Messenger.MAX_TEXT_BYTES) {
+            throw tooLong();
+        }
+        if (text.indexOf(0) >= 0) {
+            throw rejected("message.bad-text", "The text holds a NUL character, which messages cannot have.");
+        }
+        try {
+            int bytes = StandardCharsets.UTF_8
+                    .newEncoder()
+                    .encode(CharBuffer.wrap(text))
+                    .remaining();
+            if (bytes > Messenger.MAX_TEXT_BYTES) {
+                throw tooLong();
+            }
+        } catch (CharacterCodingException e) {
+            throw rejected("message.bad-text", "The text holds half a character and cannot be sent.");
+        }
+    }
+
+    private static Rumor rumor(Stepped stepped) throws ProviderException {
+        for (Effect effect : stepped.effects()) {
+            if (effect instanceof Effect.SendWrapped wrapped) {
+                Rumor rumor = wrapped.rumor();
+                // Line breaks and quotes take two bytes each on the way.
+                if (EventWriter.write(rumor).getBytes(StandardCharsets.UTF_8).length > MAX_RUMOR_BYTES) {
+                    throw tooLong();
+                }
+                return rumor;
+            }
+        }
+        throw new ProviderException(
+                Kind.UNSUPPORTED, "scheme.unsupported", "The encryption scheme made no message of this text.");
+    }
+
+    private static ProviderException tooLong() {
+        return rejected("message.too-long", "A message has at most 32 KiB. Send it in parts, or as a file.");
+    }
+
+    private PublicKey recipient(Tx tx, Account account, String to) throws ProviderException {
+        String name = Normalizer.normalize(to, Normalizer.Form.NFC);
+        for (Book.Contact contact : Book.contacts(tx, account.pubkey())) {
+            if (contact.name().equals(name)) {
+                return contact.pubkey();
+            }
+        }
+        for (Account own : Book.accounts(tx)) {
+            if (own.name().equals(name)) {
+                return own.pubkey();
+            }
+        }
+        Address address = address(to);
+        if (address == null) {
+            throw rejected(
+                    "recipient.unknown",
+                    "There is no contact or identity of this name, and it is no npub. Add the contact first.");
+        }
+        hint(tx, address);
+        return address.pubkey();
+    }
+
+    List<Message> messages(@Nullable String wanted, long after, int limit) throws ProviderException {
+        return read(wanted, limit, (tx, account) -> Book.after(tx, account.pubkey(), after, limit), false);
+    }
+
+    List<Message> latest(@Nullable String wanted, int limit) throws ProviderException {
+        return read(wanted, limit, (tx, account) -> Book.newest(tx, account.pubkey(), limit), true);
+    }
+
+    @FunctionalInterface
+    private interface Lines {
+        List<Line> of(Tx tx, Account account) throws ProviderException;
+    }
+
+    private List<Message> read(@Nullable String wanted, int limit, Lines lines, boolean newest)
+            throws ProviderException {
+        if (limit < 1 || limit > 1_000) {
+            throw new IllegalArgumentException("limit is 1 to 1,000");
+        }
+        record Of(Account account, Line line) {}
+        return space.transact(tx -> {
+            List<Account> accounts = wanted == null ? Book.accounts(tx) : List.of(pick(tx, wanted));
+            List<Of> all = new ArrayList<>();
+            for (Account account : accounts) {
+                for (Line line : lines.of(tx, account)) {
+                    all.add(new Of(account, line));
+                }
+            }
+            all.sort(Comparator.comparingLong(of -> of.line().position()));
+            List<Of> cut = all.size() <= limit
+                    ? all
+                    : newest ? all.subList(all.size() - limit, all.size()) : all.subList(0, limit);
+            Map<PublicKey, Map<PublicKey, String>> names = new HashMap<>();
+            List<Message> messages = new ArrayList<>();
+            for (Of of : cut) {
+                Map<PublicKey, String> known = names.get(of.account().pubkey());
+                if (known == null) {
+                    known = names(tx, of.account());
+                    names.put(of.account().pubkey(), known);
+                }
+                messages.add(message(tx, of.account(), of.line(), known));
+            }
+            return messages;
+        });
+    }
+
+    private static Map<PublicKey, String> names(Tx tx, Account account) throws ProviderException {
+        Map<PublicKey, String> names = new HashMap<>();
+        for (Account own : Book.accounts(tx)) {
+            names.put(own.pubkey(), own.name());
+        }
+        for (Book.Contact contact : Book.contacts(tx, account.pubkey())) {
+            names.put(contact.pubkey(), contact.name());
+        }
+        return names;
+    }
+
+    private Message message(Tx tx, Account account, Line line, Map<PublicKey, String> names) throws ProviderException {
+        String name = names.get(line.peer());
+        String state = !line.outgoing()
+                ? "received"
+                : line.elsewhere()
+                        ? "sent from another device"
+                        : summary(services.outbox().entries(tx, line.id()));
+        return new Message(
+                line.position(),
+                line.id(),
+                account.name(),
+                line.peer(),
+                name == null ? Nip19.npub(line.peer()) : name,
+                line.outgoing(),
+                line.sentAt(),
+                line.text(),
+                state);
+    }
+
+    /** One phrase per recipient; for most messages that is one. */
+    static String summary(List<Ledger.Entry> entries) {
+        Set<String> phrases = new java.util.LinkedHashSet<>();
+        for (Ledger.Entry entry : entries) {
+            String phrase = switch (entry.state()) {
+                case COMPOSED -> "composed";
+                case AWAITING_SIGNER -> "awaiting signer";
+                case QUEUED -> "queued";
+                case AT_RELAYS -> "at relays " + entry.relaysHave() + "/" + entry.relaysAll();
+                case DELIVERED -> "delivered";
+                case READ -> "read";
+                case FAILED -> "failed";
+            };
+            phrases.add(entry.reason().isEmpty() ? phrase : phrase + " (" + entry.reason() + ")");
+        }
+        return String.join(", ", phrases);
+    }
+
+    AutoCloseable onMessage(Consumer<Message> listener) {
+        return announcer.listen(listener);
+    }
+
+    private static ProviderException rejected(String code, String text) {
+        return new ProviderException(Kind.REJECTED, code, text);
+    }
+}

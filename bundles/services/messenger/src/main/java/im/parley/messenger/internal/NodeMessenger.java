@@ -1,0 +1,166 @@
+package im.parley.messenger.internal;
+
+import im.parley.api.identity.IdentityProvider;
+import im.parley.api.lifecycle.Kind;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Scope;
+import im.parley.api.transport.RelayEndpoint;
+import im.parley.egress.EgressControl;
+import im.parley.envelope.Envelope;
+import im.parley.messenger.Messenger;
+import im.parley.outbox.Outbox;
+import im.parley.relayclient.RelayClient;
+import im.parley.slot.Slot;
+import im.parley.vault.SealedSpaces;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.osgi.service.component.annotations.Activate;
+import org.osgi.service.component.annotations.Component;
+import org.osgi.service.component.annotations.Deactivate;
+import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
+
+/** The messenger of this node: one default circle. */
+@Component(name = NodeMessenger.PID, service = Messenger.class, immediate = true)
+public final class NodeMessenger implements Messenger {
+    static final String PID = "im.parley.messenger";
+
+    private final Circle circle;
+
+    @Activate
+    public NodeMessenger(
+            @Reference SealedSpaces spaces,
+            @Reference Outbox outbox,
+            @Reference Envelope envelope,
+            @Reference RelayClient relays,
+            @Reference EgressControl egress,
+            @Reference(target = "(parley.slot=identity)") Slot<IdentityProvider> identity,
+            @Reference InstantSource clock,
+            @Reference SecureRandom random,
+            @Reference(cardinality = ReferenceCardinality.OPTIONAL, policyOption = ReferencePolicyOption.GREEDY)
+                    @Nullable
+                    RelayEndpoint ownRelay) {
+        this(
+                new Services(spaces, outbox, envelope, relays, egress, identity, clock, random, ownRelay),
+                NodeMessenger::platform,
+                System::nanoTime);
+    }
+
+    private NodeMessenger(Services services, Work.Source works, LongSupplier nanoTime) {
+        circle = new Circle(Scope.DEFAULT, services, works.forCircle(Scope.DEFAULT.circle()), nanoTime);
+    }
+
+    /**
+     * On threads of the caller's choice; for simulations in virtual time.
+     *
+     * @param nanoTime a clock that never turns back
+     */
+    public static NodeMessenger on(Services services, Work.Source works, LongSupplier nanoTime) {
+        return new NodeMessenger(services, works, nanoTime);
+    }
+
+    @Deactivate
+    public void close() {
+        circle.close();
+    }
+
+    @Override
+    public Account createAccount(Scope scope, String name, char @Nullable [] passphrase) throws ProviderException {
+        return circle(scope).createAccount(name, passphrase);
+    }
+
+    @Override
+    public List<Account> accounts(Scope scope) throws ProviderException {
+        return circle(scope).accounts();
+    }
+
+    @Override
+    public Contact addContact(Scope scope, @Nullable String account, String name, String address)
+            throws ProviderException {
+        return circle(scope).addContact(account, name, address);
+    }
+
+    @Override
+    public List<Contact> contacts(Scope scope, @Nullable String account) throws ProviderException {
+        return circle(scope).contacts(account);
+    }
+
+    @Override
+    public List<Account> addRelay(Scope scope, @Nullable String account, String url) throws ProviderException {
+        return circle(scope).addRelay(account, url);
+    }
+
+    @Override
+    public List<Account> removeRelay(Scope scope, @Nullable String account, String url) throws ProviderException {
+        return circle(scope).removeRelay(account, url);
+    }
+
+    @Override
+    public Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException {
+        return circle(scope).send(account, to, text);
+    }
+
+    @Override
+    public List<Message> messages(Scope scope, @Nullable String account, long after, int limit)
+            throws ProviderException {
+        return circle(scope).messages(account, after, limit);
+    }
+
+    @Override
+    public List<Message> latest(Scope scope, @Nullable String account, int limit) throws ProviderException {
+        return circle(scope).latest(account, limit);
+    }
+
+    @Override
+    public AutoCloseable onMessage(Scope scope, Consumer<Message> listener) {
+        if (!scope.equals(Scope.DEFAULT)) {
+            throw new IllegalArgumentException("there is no circle of this name");
+        }
+        return circle.onMessage(listener);
+    }
+
+    @Override
+    public Map<String, Long> drops(Scope scope) throws ProviderException {
+        return circle(scope).drops();
+    }
+
+    private Circle circle(Scope scope) throws ProviderException {
+        if (!scope.equals(Scope.DEFAULT)) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    "circle.unknown",
+                    "There is no circle of this name. The one there is is called default.");
+        }
+        return circle;
+    }
+
+    private static Work platform(String circle) {
+        ScheduledThreadPoolExecutor loop = new ScheduledThreadPoolExecutor(1, named("parley-messenger-" + circle));
+        loop.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(
+                2, 2, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), named("parley-messenger-work-" + circle));
+        pool.allowCoreThreadTimeOut(true);
+        return new Work(loop, pool);
+    }
+
+    private static ThreadFactory named(String name) {
+        return task -> {
+            Thread thread = Executors.defaultThreadFactory().newThread(task);
+            thread.setName(name);
+            thread.setDaemon(true);
+            return thread;
+        };
+    }
+}

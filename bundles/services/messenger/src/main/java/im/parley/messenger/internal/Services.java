@@ -1,0 +1,29 @@
+package im.parley.messenger.internal;
+
+import im.parley.api.identity.IdentityProvider;
+import im.parley.api.transport.RelayEndpoint;
+import im.parley.egress.EgressControl;
+import im.parley.envelope.Envelope;
+import im.parley.outbox.Outbox;
+import im.parley.relayclient.RelayClient;
+import im.parley.slot.Slot;
+import im.parley.vault.SealedSpaces;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the messenger stands on.
+ *
+ * @param ownRelay this node's relay; null if it runs none
+ */
+public record Services(
+        SealedSpaces spaces,
+        Outbox outbox,
+        Envelope envelope,
+        RelayClient relays,
+        EgressControl egress,
+        Slot<IdentityProvider> identity,
+        InstantSource clock,
+        SecureRandom random,
+        @Nullable RelayEndpoint ownRelay) {}

@@ -1,0 +1,854 @@
+package im.parley.outbox.internal;
+
+import static im.parley.outbox.CircleRecords.PAYLOADS;
+import static im.parley.outbox.CircleRecords.QUEUE;
+
+import im.parley.api.event.Event;
+import im.parley.api.event.Rumor;
+import im.parley.api.identity.IdentityProvider;
+import im.parley.api.identity.Purpose;
+import im.parley.api.identity.Signer;
+import im.parley.api.lifecycle.Kind;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Scope;
+import im.parley.api.scheme.Effect;
+import im.parley.api.scheme.Input;
+import im.parley.api.scheme.Moment;
+import im.parley.envelope.Envelope;
+import im.parley.outbox.Failures;
+import im.parley.outbox.LeasedSigner;
+import im.parley.outbox.Ledger.State;
+import im.parley.outbox.Outbox.Stepped;
+import im.parley.outbox.OutboxHost;
+import im.parley.relayclient.Persona;
+import im.parley.relayclient.PublishResult;
+import im.parley.relayclient.RelayClient;
+import im.parley.relayclient.RelayHealth;
+import im.parley.slot.Slot;
+import im.parley.vault.RecordKey;
+import im.parley.vault.SealedSpace;
+import im.parley.vault.SealedSpace.Item;
+import java.net.URI;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Performs what one circle has queued. All state belongs to one loop; commits happen on the loop too, so what arrives
+ * meanwhile is written together in the next one. The records are the truth and memory only runs ahead of them where
+ * doing a thing twice is harmless: a relay may be asked again, but a wrap is published only after it is durable.
+ */
+final class CircleOutbox {
+    private static final Logger LOG = LoggerFactory.getLogger(CircleOutbox.class);
+    /** Reasons for which a relay that answers others is still left alone for a while. */
+    private static final Set<String> ASKED_TO_WAIT = Set.of("relay.rate-limited", "relay.error");
+
+    private static final Set<String> REFUSALS =
+            Set.of("blocked", "invalid", "restricted", "pow", "mute", "unsupported");
+
+    private final Scope scope;
+    private final SealedSpace space;
+    private final OutboxHost host;
+    private final Slot<IdentityProvider> identity;
+    private final Envelope envelope;
+    private final RelayClient relays;
+    private final Steps steps;
+    private final InstantSource clock;
+    private final SecureRandom random;
+    private final Settings settings;
+    private final Threads threads;
+
+    /** Epoch milliseconds of the next try, for people; read from any thread. */
+    private final Map<Long, Long> nextTries = new ConcurrentHashMap<>();
+
+    private volatile boolean closed;
+
+    // Everything below belongs to the loop.
+    private final Map<String, TreeMap<Long, Task>> lanes = new LinkedHashMap<>();
+    private final TreeMap<Long, Task> dirty = new TreeMap<>();
+    private Set<URI> connected = new HashSet<>();
+    /** Relays that did not answer somebody lately. */
+    private final Set<URI> silent = new HashSet<>();
+
+    private long loaded;
+    private int preparing;
+    private int inFlight;
+    private boolean loadQueued;
+    private boolean flushQueued;
+    private boolean ticking;
+    private boolean storeTroubled;
+
+    CircleOutbox(
+            Scope scope,
+            SealedSpace space,
+            OutboxHost host,
+            Slot<IdentityProvider> identity,
+            Envelope envelope,
+            RelayClient relays,
+            Steps steps,
+            InstantSource clock,
+            SecureRandom random,
+            Settings settings,
+            Threads threads) {
+        this.scope = scope;
+        this.space = space;
+        this.host = host;
+        this.identity = identity;
+        this.envelope = envelope;
+        this.relays = relays;
+        this.steps = steps;
+        this.clock = clock;
+        this.random = random;
+        this.settings = settings;
+        this.threads = threads;
+    }
+
+    void kick() {
+        onLoop(() -> loadSoon(Duration.ZERO));
+    }
+
+    /** What waits for a relay to become known or named is tried at once. */
+    void hurry() {
+        onLoop(() -> {
+            for (TreeMap<Long, Task> lane : lanes.values()) {
+                for (Task task : lane.values()) {
+                    if (task.reason.startsWith("recipient.")) {
+                        task.notBefore = Long.MIN_VALUE;
+                    }
+                    for (Target target : task.targets.values()) {
+                        if (target.privateAddress) {
+                            target.notBefore = Long.MIN_VALUE;
+                        }
+                    }
+                }
+            }
+            pump();
+        });
+    }
+
+    long nextTry(long seq) {
+        Long next = nextTries.get(seq);
+        return next == null ? 0 : next;
+    }
+
+    /** Nothing is begun after this returns; what is under way finds the loop closed. */
+    void close() {
+        closed = true;
+        threads.loop().shutdown();
+        if (threads.work() instanceof java.util.concurrent.ExecutorService work) {
+            work.shutdown();
+        }
+        try {
+            // A commit under way shall end before its store is closed.
+            if (!threads.loop().awaitTermination(2, TimeUnit.SECONDS)) {
+                LOG.warn("The outbox of circle {} was still writing when it was closed.", scope.circle());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    // ---- loading ----
+
+    private void loadSoon(Duration delay) {
+        if (!loadQueued) {
+            loadQueued = true;
+            later(delay, this::load);
+        }
+    }
+
+    private void load() {
+        loadQueued = false;
+        List<Item> items;
+        try {
+            items = space.transact(tx -> tx.scan(
+                    new RecordKey.Range(QUEUE, "", RecordKey.order(loaded + 1), new byte[0]), false, Settings.BATCH));
+        } catch (ProviderException | RuntimeException e) {
+            storeTrouble(Failures.of(e));
+            loadSoon(Settings.STORE_RETRY);
+            return;
+        }
+        storeWorks();
+        for (Item item : items) {
+            loaded = LedgerBook.seq(item);
+            try {
+                Task task = Task.read(loaded, item.value());
+                lanes.computeIfAbsent(task.order.lane(), unused -> new TreeMap<>())
+                        .put(task.seq, task);
+                if (task.finished && task.targets.values().stream().noneMatch(Target::open)) {
+                    settle(task, true);
+                }
+            } catch (ProviderException e) {
+                LOG.error("A queued message cannot be read and stays as it is: {} {}", e.code(), e.getMessage());
+            }
+        }
+        if (items.size() == Settings.BATCH) {
+            loadSoon(Duration.ZERO);
+        }
+        pump();
+    }
+
+    // ---- choosing what to do ----
+
+    /** Begins whatever may begin now. */
+    private void pump() {
+        if (closed) {
+            return;
+        }
+        long now = threads.nanoTime().getAsLong();
+        for (TreeMap<Long, Task> lane : lanes.values()) {
+            pump(lane, now);
+        }
+        if (!lanes.isEmpty() && !ticking) {
+            ticking = true;
+            later(Settings.TICK, this::tick);
+        }
+    }
+
+    /**
+     * A lane is one sender and one recipient. At each relay only the oldest message that is not settled there may be
+     * published, and nothing is published behind a message that is not yet wrapped: a relay that answers late or not at
+     * all can then delay messages but never turn their order.
+     */
+    private void pump(TreeMap<Long, Task> lane, long now) {
+        Set<URI> taken = new HashSet<>();
+        boolean gate = false;
+        int ahead = 0;
+        for (Task task : lane.values()) {
+            if (ahead++ >= Settings.AHEAD) {
+                return;
+            }
+            if (task.done) {
+                continue;
+            }
+            if (!task.finished) {
+                gate = true;
+                if (task.preparing || task.eventToWrite) {
+                    continue;
+                }
+                if (task.notBefore > now) {
+                    // What holds this one holds those behind it.
+                    return;
+                }
+                if (preparing < Settings.PREPARING) {
+                    prepare(task);
+                }
+            } else if (!gate) {
+                for (Target target : task.targets.values()) {
+                    if (target.open()
+                            && taken.add(target.relay)
+                            && !target.inFlight
+                            && target.notBefore <= now
+                            && inFlight < Settings.IN_FLIGHT) {
+                        publish(task, target);
+                    }
+                }
+            }
+        }
+    }
+
+    private void tick() {
+        ticking = false;
+        noticeConnections();
+        pump();
+    }
+
+    /** A relay that answers somebody again is asked again at once. */
+    private void noticeConnections() {
+        Set<URI> now = new HashSet<>();
+        for (RelayHealth health : relays.health()) {
+            if (health.scope().equals(scope.circle()) && health.state().equals("connected")) {
+                now.add(health.relay());
+            }
+        }
+        for (URI relay : now) {
+            if (!connected.contains(relay)) {
+                awaken(relay);
+            }
+        }
+        connected = now;
+    }
+
+    private void awaken(URI relay) {
+        for (TreeMap<Long, Task> lane : lanes.values()) {
+            for (Task task : lane.values()) {
+                Target target = task.targets.get(relay);
+                if (target != null
+                        && target.open()
+                        && !target.inFlight
+                        && !target.privateAddress
+                        && !ASKED_TO_WAIT.contains(target.reason)) {
+                    target.notBefore = Long.MIN_VALUE;
+                    target.attempts = 0;
+                }
+            }
+        }
+    }
+
+    // ---- wrapping ----
+
+    private void prepare(Task task) {
+        task.preparing = true;
+        preparing++;
+        CompletionStage<List<URI>> found;
+        try {
+            found = host.relaysOf(task.order.sender(), task.order.to());
+        } catch (RuntimeException e) {
+            found = CompletableFuture.failedFuture(e);
+        }
+        found.whenComplete((urls, failure) -> {
+            if (failure != null) {
+                onLoop(() -> notPrepared(task, lookUpFailed(Failures.of(failure))));
+            } else if (urls.isEmpty()) {
+                onLoop(() -> notPrepared(
+                        task,
+                        new ProviderException(
+                                Kind.UNAVAILABLE, "recipient.no-relays", "The recipient has named no inbox relays.")));
+            } else {
+                onWork(() -> wrap(task, urls), failed -> notPrepared(task, failed));
+            }
+        });
+    }
+
+    private static ProviderException lookUpFailed(ProviderException e) {
+        return e.kind() == Kind.UNAVAILABLE || e.kind() == Kind.TIMEOUT
+                ? new ProviderException(
+                        Kind.UNAVAILABLE,
+                        "recipient.look-up",
+                        "The recipient's inbox relays could not be asked for.",
+                        e)
+                : e;
+    }
+
+    private void wrap(Task task, List<URI> urls) throws ProviderException {
+        byte @Nullable [] value = space.get(RecordKey.of(PAYLOADS, "", task.seq));
+        if (value == null) {
+            throw new ProviderException(
+                    Kind.CORRUPT, "store.tampered", "The text of a queued message is gone from the store.");
+        }
+        Payload payload = Payload.read(value);
+        if (payload instanceof Payload.Finished made) {
+            onLoop(() -> prepared(task, urls, made.event()));
+        } else if (payload instanceof Payload.Plain plain) {
+            Rumor rumor = plain.rumor();
+            Signer signer = new LeasedSigner(identity, task.order.sender(), Purpose.SEAL);
+            envelope.wrap(signer, rumor, task.order.to(), task.order.ephemeral(), task.order.expiration())
+                    .whenComplete((event, failure) -> {
+                        if (failure == null) {
+                            onLoop(() -> prepared(task, urls, event));
+                        } else {
+                            onLoop(() -> notPrepared(task, Failures.of(failure)));
+                        }
+                    });
+        }
+    }
+
+    private void prepared(Task task, List<URI> urls, Event event) {
+        preparing--;
+        task.preparing = false;
+        task.attempts = 0;
+        task.event = event;
+        task.eventToWrite = true;
+        for (URI url : urls) {
+            task.target(url);
+        }
+        task.state = State.QUEUED;
+        task.reason = "";
+        touch(task);
+    }
+
+    private void notPrepared(Task task, ProviderException failure) {
+        preparing--;
+        task.preparing = false;
+        task.attempts++;
+        if (outlived(task)) {
+            fail(task, "message.expired", Input.Outcome.UNKNOWN);
+        } else if (failure.code().equals("vault.locked") || failure.code().equals("identity.unknown")) {
+            wait(task, State.AWAITING_SIGNER, "signer.locked", Settings.SIGNER_RETRY);
+        } else if (failure.kind() == Kind.REJECTED || failure.kind() == Kind.CORRUPT) {
+            fail(task, failure.code(), Input.Outcome.REFUSED);
+        } else {
+            wait(task, State.QUEUED, failure.code(), backOff(task.attempts));
+        }
+        pump();
+    }
+
+    private void wait(Task task, State state, String reason, Duration pause) {
+        holdBack(task, pause);
+        task.notBefore = threads.nanoTime().getAsLong() + pause.toNanos();
+        if (task.state != state || !task.reason.equals(reason)) {
+            task.state = state;
+            task.reason = reason;
+            touch(task);
+        }
+    }
+
+    private void holdBack(Task task, Duration pause) {
+        nextTries.put(task.seq, clock.millis() + pause.toMillis());
+    }
+
+    private void fail(Task task, String reason, Input.Outcome outcome) {
+        task.state = State.FAILED;
+        task.reason = reason;
+        task.done = true;
+        decide(task, outcome);
+        touch(task);
+    }
+
+    // ---- publishing ----
+
+    private void publish(Task task, Target target) {
+        target.inFlight = true;
+        inFlight++;
+        Event event = task.event;
+        if (event != null) {
+            publish(task, target, event);
+            return;
+        }
+        onWork(
+                () -> {
+                    byte @Nullable [] value = space.get(RecordKey.of(PAYLOADS, "", task.seq));
+                    if (value != null && Payload.read(value) instanceof Payload.Finished made) {
+                        onLoop(() -> publish(task, target, made.event()));
+                    } else {
+                        throw new ProviderException(
+                                Kind.CORRUPT, "store.tampered", "A finished message is gone from the store.");
+                    }
+                },
+                failure -> {
+                    if (failure.kind() == Kind.CORRUPT) {
+                        inFlight--;
+                        target.inFlight = false;
+                        fail(task, failure.code(), Input.Outcome.UNKNOWN);
+                    } else {
+                        answered(task, target, PublishResult.State.UNKNOWN, failure.code());
+                    }
+                });
+    }
+
+    private void publish(Task task, Target target, Event event) {
+        Persona persona = target.identified
+                ? new Persona(
+                        scope,
+                        task.order.sender(),
+                        "out",
+                        () -> new LeasedSigner(identity, task.order.sender(), Purpose.RELAY_AUTH))
+                : Persona.anonymous(scope, "out");
+        CompletionStage<PublishResult> answer;
+        try {
+            answer = relays.publish(persona, target.relay, event, settings.publishTimeout());
+        } catch (RuntimeException e) {
+            answer = CompletableFuture.failedFuture(e);
+        }
+        answer.whenComplete((result, failure) -> onLoop(() -> {
+            if (failure == null) {
+                answered(task, target, result.state(), result.message());
+            } else {
+                answered(
+                        task,
+                        target,
+                        PublishResult.State.UNKNOWN,
+                        Failures.of(failure).code());
+            }
+        }));
+    }
+
+    private void answered(Task task, Target target, PublishResult.State state, String message) {
+        inFlight--;
+        target.inFlight = false;
+        boolean lasting = false;
+        if (state == PublishResult.State.ACCEPTED) {
+            target.status = Target.Status.ACCEPTED;
+            target.reason = "";
+            target.privateAddress = false;
+            lasting = true;
+            if (silent.remove(target.relay)) {
+                awaken(target.relay);
+            }
+        } else if (message.startsWith("auth-required") && !target.identified) {
+            target.identified = true;
+            lasting = true;
+        } else if (message.startsWith("egress.private")) {
+            target.privateAddress = true;
+            target.reason = "relay.private";
+            pause(task, target, Settings.PRIVATE_RETRY);
+        } else if (state == PublishResult.State.REFUSED && !message.startsWith("auth-required")) {
+            target.status = Target.Status.REFUSED;
+            target.reason = reason(message, "relay.refused");
+            lasting = true;
+        } else {
+            target.attempts++;
+            target.privateAddress = false;
+            target.reason = reason(message, "relay.no-answer");
+            // The event can be read again; what does not move shall not fill the memory.
+            task.event = task.eventToWrite ? task.event : null;
+            pause(task, target, backOff(target.attempts));
+            silent.add(target.relay);
+            if (target.attempts % 4 == 0 && task.order.wrapped()) {
+                lookAgain(task);
+            }
+        }
+        settle(task, lasting);
+        pump();
+    }
+
+    private void pause(Task task, Target target, Duration pause) {
+        target.notBefore = threads.nanoTime().getAsLong() + pause.toNanos();
+        holdBack(task, pause);
+    }
+
+    /** She may have moved to other relays since. */
+    private void lookAgain(Task task) {
+        CompletionStage<List<URI>> found;
+        try {
+            found = host.relaysOf(task.order.sender(), task.order.to());
+        } catch (RuntimeException e) {
+            return;
+        }
+        found.whenComplete((urls, failure) -> {
+            if (failure == null && !urls.isEmpty()) {
+                onLoop(() -> {
+                    if (task.done) {
+                        return;
+                    }
+                    boolean changed = task.targets
+                            .values()
+                            .removeIf(target -> target.open() && !target.inFlight && !urls.contains(target.relay));
+                    for (URI url : urls) {
+                        changed |= !task.targets.containsKey(url);
+                        task.target(url);
+                    }
+                    if (changed) {
+                        settle(task, true);
+                        pump();
+                    }
+                });
+            }
+        });
+    }
+
+    /** Derives the task's state from what its relays have said. */
+    private void settle(Task task, boolean lasting) {
+        if (task.done) {
+            return;
+        }
+        State stateBefore = task.state;
+        String reasonBefore = task.reason;
+        int accepted = 0;
+        boolean open = false;
+        boolean waitsForUser = false;
+        String refusal = "";
+        String delay = "";
+        for (Target target : task.targets.values()) {
+            switch (target.status) {
+                case ACCEPTED -> accepted++;
+                case REFUSED -> refusal = target.reason;
+                case OPEN -> {
+                    open |= !target.privateAddress;
+                    waitsForUser |= target.privateAddress;
+                    delay = target.reason.isEmpty() || target.privateAddress && !delay.isEmpty()
+                            ? delay
+                            : target.reason;
+                }
+            }
+        }
+        boolean tooLate = tooLate(task);
+        if (accepted > 0) {
+            task.state = State.AT_RELAYS;
+            task.reason = "";
+            decide(task, Input.Outcome.ACCEPTED);
+            task.done = !open || tooLate;
+        } else if (!open && !waitsForUser) {
+            fail(task, refusal.isEmpty() ? "relay.refused" : refusal, Input.Outcome.REFUSED);
+        } else if (tooLate) {
+            fail(task, delay.isEmpty() ? "relay.no-answer" : delay, Input.Outcome.UNKNOWN);
+        } else {
+            task.state = State.QUEUED;
+            task.reason = delay;
+        }
+        if (lasting || task.done || task.state != stateBefore || !task.reason.equals(reasonBefore)) {
+            touch(task);
+        }
+    }
+
+    private void decide(Task task, Input.Outcome outcome) {
+        if (!task.told && task.outcome == null) {
+            task.outcome = new Input.PublishOutcome(moment(clock, random), task.order.token(), outcome);
+        }
+    }
+
+    static Moment moment(InstantSource clock, SecureRandom random) {
+        byte[] seed = new byte[32];
+        random.nextBytes(seed);
+        return new Moment(clock.millis(), seed);
+    }
+
+    private boolean outlived(Task task) {
+        Long expiration = task.order.expiration();
+        return expiration != null && clock.millis() / 1000 >= expiration;
+    }
+
+    private boolean tooLate(Task task) {
+        if (outlived(task)) {
+            return true;
+        }
+        long now = clock.millis();
+        Duration patience = task.order.ephemeral() ? Settings.GIVE_UP_EPHEMERAL : settings.giveUp();
+        // Asked at least a few times as well: a clock that jumped ahead must not give up what was never tried.
+        int tries = task.attempts;
+        for (Target target : task.targets.values()) {
+            tries = Math.max(tries, target.attempts);
+        }
+        return tries >= 3 && now - task.order.since() > patience.toMillis();
+    }
+
+    private Duration backOff(int attempts) {
+        long min = settings.retryMin().toMillis();
+        long max = settings.retryMax().toMillis();
+        long pause = Math.min(max, min << Math.min(attempts - 1, 20));
+        return Duration.ofMillis(pause / 2 + random.nextLong(pause / 2 + 1));
+    }
+
+    /** A stable code out of what a relay or the relay client said; never the relay's own words. */
+    private static String reason(String message, String otherwise) {
+        int colon = message.indexOf(':');
+        String head = colon < 0 ? message : message.substring(0, colon);
+        if (REFUSALS.contains(head)
+                || head.equals("rate-limited")
+                || head.equals("error")
+                || head.equals("auth-required")) {
+            return "relay." + head;
+        }
+        boolean code = !head.isEmpty() && head.length() <= 40 && head.indexOf('.') > 0;
+        for (int i = 0; code && i < head.length(); i++) {
+            char c = head.charAt(i);
+            code = c >= 'a' && c <= 'z' || c == '.' || c == '-';
+        }
+        return code ? head : otherwise;
+    }
+
+    // ---- writing ----
+
+    private void touch(Task task) {
+        dirty.put(task.seq, task);
+        flushSoon(Duration.ZERO);
+    }
+
+    private void flushSoon(Duration delay) {
+        if (!flushQueued) {
+            flushQueued = true;
+            later(delay, this::flush);
+        }
+    }
+
+    private void flush() {
+        flushQueued = false;
+        List<Task> batch = new ArrayList<>();
+        for (Task task : dirty.values()) {
+            if (batch.size() < Settings.BATCH) {
+                batch.add(task);
+            }
+        }
+        if (batch.isEmpty()) {
+            return;
+        }
+        try {
+            commit(batch);
+        } catch (ProviderException e) {
+            if (passing(e)) {
+                storeTrouble(e);
+                flushSoon(Settings.STORE_RETRY);
+                return;
+            }
+            for (Task task : batch) {
+                try {
+                    commit(List.of(task));
+                } catch (ProviderException alone) {
+                    if (passing(alone)) {
+                        storeTrouble(alone);
+                        flushSoon(Settings.STORE_RETRY);
+                        return;
+                    }
+                    LOG.error("A queued message is set aside: {} {}", alone.code(), alone.getMessage());
+                    dirty.remove(task.seq);
+                    forget(task);
+                }
+            }
+        }
+        if (!dirty.isEmpty()) {
+            flushSoon(Duration.ZERO);
+        }
+        pump();
+    }
+
+    private void commit(List<Task> batch) throws ProviderException {
+        boolean more;
+        try {
+            more = space.transact(tx -> {
+                boolean effects = false;
+                for (Task task : batch) {
+                    effects |= write(tx, task);
+                }
+                return effects;
+            });
+        } catch (RuntimeException e) {
+            throw Failures.of(e);
+        }
+        storeWorks();
+        Set<String> changed = new HashSet<>();
+        for (Task task : batch) {
+            dirty.remove(task.seq);
+            changed.add(task.order.messageId());
+            task.told |= task.outcome != null;
+            task.outcome = null;
+            task.finished |= task.eventToWrite;
+            task.eventToWrite = false;
+            if (task.done) {
+                forget(task);
+            } else if (task.state == State.AT_RELAYS) {
+                task.event = null;
+            }
+        }
+        try {
+            host.changed(changed);
+        } catch (RuntimeException e) {
+            LOG.error("Nobody could be told that the ledger of circle {} changed.", scope.circle(), e);
+        }
+        if (more) {
+            loadSoon(Duration.ZERO);
+        }
+    }
+
+    /** @return whether the scheme asked for more */
+    private boolean write(SealedSpace.Tx tx, Task task) throws ProviderException {
+        boolean effects = false;
+        Input outcome = task.outcome;
+        if (outcome != null) {
+            Stepped stepped = steps.step(tx, task.order.conversation(), outcome);
+            for (Effect effect : stepped.effects()) {
+                if (effect instanceof Effect.Deliver deliver) {
+                    host.deliver(tx, task.order.conversation(), deliver);
+                } else if (effect instanceof Effect.Fail fail) {
+                    LOG.warn("An encryption scheme did not accept the outcome of a message: {}", fail.code());
+                } else {
+                    effects = true;
+                }
+            }
+        }
+        RecordKey queue = RecordKey.of(QUEUE, "", task.seq);
+        RecordKey payload = RecordKey.of(PAYLOADS, "", task.seq);
+        if (task.done) {
+            tx.delete(queue);
+            tx.delete(payload);
+        } else {
+            Event event = task.event;
+            if (task.eventToWrite && event != null) {
+                tx.put(payload, Payload.write(new Payload.Finished(event)));
+            }
+            tx.put(queue, task.write(task.finished || task.eventToWrite, task.told || outcome != null));
+        }
+        LedgerBook.move(tx, task.seq, task.state, task.accepted(), task.targets.size(), task.reason);
+        return effects;
+    }
+
+    private void forget(Task task) {
+        nextTries.remove(task.seq);
+        TreeMap<Long, Task> lane = lanes.get(task.order.lane());
+        if (lane != null && lane.remove(task.seq) != null && lane.isEmpty()) {
+            lanes.remove(task.order.lane());
+        }
+    }
+
+    /** Whether the same transaction may succeed later. */
+    private static boolean passing(ProviderException e) {
+        return switch (e.kind()) {
+            case UNAVAILABLE, TIMEOUT, EXHAUSTED, AUTHENTICATION -> true;
+            case REJECTED, CORRUPT, UNSUPPORTED, INTERNAL -> false;
+        };
+    }
+
+    private void storeTrouble(ProviderException e) {
+        if (!storeTroubled) {
+            storeTroubled = true;
+            LOG.warn(
+                    "The outbox of circle {} waits for its records ({}): {}", scope.circle(), e.code(), e.getMessage());
+        }
+    }
+
+    private void storeWorks() {
+        if (storeTroubled) {
+            storeTroubled = false;
+            LOG.info("The outbox of circle {} has its records again.", scope.circle());
+        }
+    }
+
+    // ---- threads ----
+
+    @FunctionalInterface
+    private interface Blocking {
+        void run() throws ProviderException;
+    }
+
+    @FunctionalInterface
+    private interface Trouble {
+        void with(ProviderException failure);
+    }
+
+    private void onWork(Blocking work, Trouble trouble) {
+        try {
+            threads.work().execute(() -> {
+                try {
+                    work.run();
+                } catch (ProviderException | RuntimeException e) {
+                    onLoop(() -> trouble.with(Failures.of(e)));
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            LOG.debug("closed");
+        }
+    }
+
+    private void onLoop(Runnable action) {
+        later(Duration.ZERO, action);
+    }
+
+    private void later(Duration delay, Runnable action) {
+        if (closed) {
+            return;
+        }
+        Runnable guarded = () -> {
+            if (closed) {
+                return;
+            }
+            try {
+                action.run();
+            } catch (RuntimeException e) {
+                LOG.error("The outbox of circle {} met a bug and goes on.", scope.circle(), e);
+            }
+        };
+        try {
+            if (delay.isZero()) {
+                threads.loop().execute(guarded);
+            } else {
+                threads.loop().schedule(guarded, delay.toMillis(), TimeUnit.MILLISECONDS);
+            }
+        } catch (RejectedExecutionException e) {
+            LOG.debug("closed");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package im.parley.outbox.internal;
+
+import java.time.Duration;
+
+/**
+ * How patient the outbox is.
+ *
+ * @param retryMin first pause after a relay did not take an event; doubles, with jitter
+ * @param retryMax longest pause
+ * @param publishTimeout how long one answer is waited for
+ * @param giveUp how long an event is offered to relays that do not answer
+ */
+record Settings(Duration retryMin, Duration retryMax, Duration publishTimeout, Duration giveUp) {
+    /** Ephemeral wraps are of use for moments only. */
+    static final Duration GIVE_UP_EPHEMERAL = Duration.ofMinutes(1);
+    /** A private address waits for the user to name it, a locked key for its passphrase. */
+    static final Duration PRIVATE_RETRY = Duration.ofSeconds(30);
+
+    static final Duration SIGNER_RETRY = Duration.ofSeconds(1);
+    static final Duration STORE_RETRY = Duration.ofSeconds(1);
+    static final Duration TICK = Duration.ofSeconds(1);
+    /** Messages of one lane that are wrapped before their turn. */
+    static final int AHEAD = 16;
+    /** Wraps being made at once in one circle. */
+    static final int PREPARING = 32;
+    /** Events at relays without an answer at once in one circle. */
+    static final int IN_FLIGHT = 256;
+    /** Tasks written in one transaction, and read in one scan. */
+    static final int BATCH = 200;
+}

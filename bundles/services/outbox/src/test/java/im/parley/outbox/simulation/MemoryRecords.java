@@ -1,0 +1,204 @@
+package im.parley.outbox.simulation;
+
+import im.parley.api.lifecycle.Kind;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.storage.SpaceId;
+import im.parley.vault.RecordKey;
+import im.parley.vault.SealedSpace;
+import im.parley.vault.SealedSpaces;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Records that outlive their node, with the vault's interface and without its sealing. A transaction is applied whole or
+ * not at all; it may be run twice, fail, or be the last thing its node does, before or after the commit.
+ */
+public final class MemoryRecords {
+    private final Map<SpaceId, TreeMap<Key, byte[]>> spaces = new ConcurrentHashMap<>();
+    private long commits;
+
+    /** What may go wrong, each with its probability per transaction. */
+    public static final class Faults {
+        public double crashBefore;
+        public double crashAfter;
+        public double unavailable;
+        public double twice;
+    }
+
+    private record Key(int table, String name, byte[] order) implements Comparable<Key> {
+        @Override
+        public int compareTo(Key other) {
+            int byTable = Integer.compare(table, other.table);
+            int byName = byTable != 0 ? byTable : name.compareTo(other.name);
+            return byName != 0 ? byName : Arrays.compareUnsigned(order, other.order);
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Key key && compareTo(key) == 0;
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * name.hashCode() + Arrays.hashCode(order);
+        }
+    }
+
+    public long commits() {
+        return commits;
+    }
+
+    /** The records as one life of a node sees them. */
+    public SealedSpaces seenBy(Life life, RandomGenerator random, Faults faults) {
+        return new SealedSpaces() {
+            @Override
+            public SealedSpace open(SpaceId id) {
+                return new View(spaces.computeIfAbsent(id, unused -> new TreeMap<>()), life, random, faults);
+            }
+
+            @Override
+            public void destroy(SpaceId id) {
+                spaces.remove(id);
+            }
+        };
+    }
+
+    /** The records as an onlooker sees them who never fails. */
+    public SealedSpaces observed() {
+        return seenBy(new Life(), RandomGenerator.of("SplittableRandom"), new Faults());
+    }
+
+    private final class View implements SealedSpace {
+        private final TreeMap<Key, byte[]> records;
+        private final Life life;
+        private final RandomGenerator random;
+        private final Faults faults;
+
+        View(TreeMap<Key, byte[]> records, Life life, RandomGenerator random, Faults faults) {
+            this.records = records;
+            this.life = life;
+            this.random = random;
+            this.faults = faults;
+        }
+
+        @Override
+        public <R extends @Nullable Object> R transact(Work<R> work) throws ProviderException {
+            synchronized (records) {
+                return run(work);
+            }
+        }
+
+        private <R extends @Nullable Object> R run(Work<R> work) throws ProviderException {
+            crash(!life.alive());
+            if (random.nextDouble() < faults.unavailable) {
+                throw new ProviderException(Kind.UNAVAILABLE, "storage.io-error", "The store does not answer.");
+            }
+            if (random.nextDouble() < faults.twice) {
+                work.run(new Changes(records));
+            }
+            Changes changes = new Changes(records);
+            R result = work.run(changes);
+            boolean writes = !changes.changed.isEmpty();
+            crash(writes && random.nextDouble() < faults.crashBefore);
+            changes.changed.forEach((key, value) -> {
+                if (value.length == 0) {
+                    records.remove(key);
+                } else {
+                    records.put(key, value[0]);
+                }
+            });
+            commits += writes ? 1 : 0;
+            crash(writes && random.nextDouble() < faults.crashAfter);
+            return result;
+        }
+
+        private void crash(boolean now) {
+            if (now) {
+                life.end();
+                throw new SimulatedCrash();
+            }
+        }
+
+        @Override
+        public long tampered() {
+            return 0;
+        }
+    }
+
+    /** What a transaction has done so far: a key to one value, or to none if it was deleted. */
+    private static final class Changes implements SealedSpace.Tx {
+        private static final int MAX_VALUE = (1 << 20) - 64;
+
+        private final TreeMap<Key, byte[]> records;
+        private final TreeMap<Key, byte[][]> changed = new TreeMap<>();
+
+        Changes(TreeMap<Key, byte[]> records) {
+            this.records = records;
+        }
+
+        @Override
+        public byte @Nullable [] get(RecordKey key) {
+            Key k = new Key(key.table(), key.name(), key.order());
+            byte[][] mine = changed.get(k);
+            if (mine != null) {
+                return mine.length == 0 ? null : mine[0].clone();
+            }
+            byte[] value = records.get(k);
+            return value == null ? null : value.clone();
+        }
+
+        @Override
+        public void put(RecordKey key, byte[] value) {
+            if (value.length > MAX_VALUE) {
+                throw new IllegalArgumentException("a value has at most 1 MiB minus 64 bytes");
+            }
+            changed.put(new Key(key.table(), key.name(), key.order()), new byte[][] {value.clone()});
+        }
+
+        @Override
+        public void delete(RecordKey key) {
+            changed.put(new Key(key.table(), key.name(), key.order()), new byte[0][]);
+        }
+
+        @Override
+        public List<SealedSpace.Item> scan(RecordKey.Range range, boolean reverse, int limit) {
+            Key from = new Key(range.table(), range.name(), range.from());
+            TreeMap<Key, byte[]> all = new TreeMap<>();
+            records.tailMap(from, true).forEach((key, value) -> {
+                if (inside(range, key)) {
+                    all.put(key, value);
+                }
+            });
+            changed.tailMap(from, true).forEach((key, value) -> {
+                if (inside(range, key)) {
+                    if (value.length == 0) {
+                        all.remove(key);
+                    } else {
+                        all.put(key, value[0]);
+                    }
+                }
+            });
+            List<SealedSpace.Item> items = new ArrayList<>();
+            for (Map.Entry<Key, byte[]> entry : (reverse ? all.descendingMap() : all).entrySet()) {
+                if (items.size() == limit) {
+                    break;
+                }
+                items.add(new SealedSpace.Item(
+                        entry.getKey().order().clone(), entry.getValue().clone()));
+            }
+            return items;
+        }
+
+        private static boolean inside(RecordKey.Range range, Key key) {
+            return key.table() == range.table()
+                    && key.name().equals(range.name())
+                    && (range.to().length == 0 || Arrays.compareUnsigned(key.order(), range.to()) < 0);
+        }
+    }
+}
