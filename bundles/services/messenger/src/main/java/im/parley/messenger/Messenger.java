@@ -30,6 +30,16 @@ public interface Messenger {
     List<Account> accounts(Scope scope) throws ProviderException;
 
     /**
+     * Gives the passphrase of an identity until the next lock or stop. What waited for its key goes on.
+     *
+     * @param account name or npub; null if there is only one
+     * @param passphrase the caller overwrites it afterwards
+     * @throws ProviderException {@code AUTHENTICATION vault.wrong-passphrase}, {@code AUTHENTICATION vault.locked} while the
+     *     session is locked
+     */
+    Account unlockAccount(Scope scope, @Nullable String account, char[] passphrase) throws ProviderException;
+
+    /**
      * Adds a contact and looks up her inbox relays (kind 10050) at the user's relays and at the hints. Waits for the
      * network up to 10 s; a contact without inbox relays is added all the same and looked up again when written to.
      *

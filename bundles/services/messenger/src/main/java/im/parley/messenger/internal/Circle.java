@@ -323,6 +323,15 @@ final class Circle implements OutboxHost {
         return shown;
     }
 
+    Messenger.Account unlockAccount(@Nullable String wanted, char[] passphrase) throws ProviderException {
+        Account account = space.transact(tx -> pick(tx, wanted));
+        try (Lease<IdentityProvider> lease = services.identity().acquire()) {
+            lease.get().unlock(account.pubkey(), passphrase);
+        }
+        soon();
+        return shown(account);
+    }
+
     private Messenger.Account shown(Account account) {
         List<String> relays = account.relays().stream().map(URI::toString).toList();
         return new Messenger.Account(

@@ -87,6 +87,11 @@ public final class NodeMessenger implements Messenger {
     }
 
     @Override
+    public Account unlockAccount(Scope scope, @Nullable String account, char[] passphrase) throws ProviderException {
+        return circle(scope).unlockAccount(account, passphrase);
+    }
+
+    @Override
     public Contact addContact(Scope scope, @Nullable String account, String name, String address)
             throws ProviderException {
         return circle(scope).addContact(account, name, address);

@@ -486,7 +486,7 @@ class MessengerTest {
         time.run(Duration.ofMinutes(5));
         assertEquals(List.of(), a.texts(false));
         assertEquals("awaiting signer (signer.locked)", only(a, note.id()).state());
-        a.keys().unlock(alice, new char[0]);
+        assertFalse(a.api().unlockAccount(SCOPE, "Alice", new char[0]).locked());
         time.run(Duration.ofSeconds(5));
         assertEquals(List.of("while locked"), a.texts(false));
         assertEquals("at relays 1/1", only(a, note.id()).state());

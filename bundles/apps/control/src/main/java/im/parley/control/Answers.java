@@ -1,0 +1,153 @@
+package im.parley.control;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import im.parley.api.lifecycle.Kind;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Writes results, errors and notifications, each as one line. Thread-safe. */
+final class Answers {
+    private static final JsonFactory FACTORY = JsonFactory.builder().build();
+
+    /** What a person can do about a code; a kind's advice stands where a code has none. */
+    private static final Map<String, String> NEXT = Map.ofEntries(
+            Map.entry("session.locked", "Unlock it with ./parley unlock, then try again."),
+            Map.entry("pin.wrong", "Try again; after five wrong ones you have to wait longer each time."),
+            Map.entry("pin.backoff", "Wait until then; ./parley status shows when."),
+            Map.entry("pin.not-set", "Set one with ./parley pin set."),
+            Map.entry("pin.format", "Choose 4 to 64 digits."),
+            Map.entry("identity.name-taken", "Choose another name; ./parley identity list shows those there are."),
+            Map.entry("identity.bad-name", "Choose 1 to 64 visible characters."),
+            Map.entry("contact.name-taken", "Choose another name; ./parley contact list shows those there are."),
+            Map.entry("contact.bad-address", "Ask for her npub or nprofile; ./parley identity list shows one's own."),
+            Map.entry("account.ambiguous", "Say which identity with --as."),
+            Map.entry("account.unknown", "./parley identity list shows the names there are."),
+            Map.entry("account.none", "Make one with ./parley identity new NAME."),
+            Map.entry("recipient.unknown", "Add her with ./parley contact add NAME NPUB, or give an npub or nprofile."),
+            Map.entry("vault.wrong-passphrase", "Try again; it is the one given when the identity was made."),
+            Map.entry("relay.bad-url", "Give it as ws://host:port or wss://host."),
+            Map.entry("relay.too-many", "Remove one first with ./parley relay remove."),
+            Map.entry("message.empty", "Write something."),
+            Map.entry("message.too-long", "Shorten it or send it in parts."),
+            Map.entry("feature.absent", "Start the node without --only, or use a node that has this part."),
+            Map.entry("control.follows-already", "Open another connection."),
+            Map.entry(
+                    "request.method-unknown",
+                    "rpc.discover lists the methods; client and node may differ in version."));
+
+    private Answers() {}
+
+    static byte[] result(Object id, Map<String, Object> result) {
+        return line(generator -> {
+            writeId(generator, id);
+            generator.writeFieldName("result");
+            writeValue(generator, result);
+        });
+    }
+
+    static byte[] notification(String method, Map<String, Object> params) {
+        return line(generator -> {
+            generator.writeStringField("method", method);
+            generator.writeFieldName("params");
+            writeValue(generator, params);
+        });
+    }
+
+    /** @param what the first of the three parts: what did not happen */
+    static byte[] error(@Nullable Object id, String what, ControlException e) {
+        Map<String, Object> data = new LinkedHashMap<>();
+        data.put("code", e.code());
+        data.put("kind", e.kind().name().toLowerCase(Locale.ROOT));
+        data.put("what", what);
+        data.put("why", e.why());
+        data.put("next", next(e));
+        return line(generator -> {
+            writeId(generator, id);
+            generator.writeObjectFieldStart("error");
+            generator.writeNumberField("code", e.number());
+            generator.writeStringField("message", what);
+            generator.writeFieldName("data");
+            writeValue(generator, data);
+            generator.writeEndObject();
+        });
+    }
+
+    private static String next(ControlException e) {
+        String known = NEXT.get(e.code());
+        if (known != null) {
+            return known;
+        }
+        return switch (e.kind()) {
+            case REJECTED -> "Change the request; the same one is refused again.";
+            case UNSUPPORTED -> "This node cannot do that.";
+            case UNAVAILABLE, TIMEOUT -> "Try again in a moment; ./parley status shows what is wrong.";
+            case EXHAUSTED -> "Free some space or wait, then try again.";
+            case AUTHENTICATION -> "Check who you are to the node.";
+            case CORRUPT -> "Stop the node and restore its data from a backup; keep the damaged copy.";
+            case INTERNAL -> "This is a fault of Parley: please report it with ./parley logs.";
+        };
+    }
+
+    static ControlException internal() {
+        return ControlException.of(Kind.INTERNAL, "internal.bug", "Something unexpected happened; the log tells more.");
+    }
+
+    private static void writeId(JsonGenerator generator, @Nullable Object id) throws IOException {
+        generator.writeFieldName("id");
+        if (id == null) {
+            generator.writeNull();
+        } else {
+            writeValue(generator, id);
+        }
+    }
+
+    @FunctionalInterface
+    private interface Body {
+        void write(JsonGenerator generator) throws IOException;
+    }
+
+    private static byte[] line(Body body) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(256);
+        try (JsonGenerator generator = FACTORY.createGenerator(bytes)) {
+            generator.writeStartObject();
+            generator.writeStringField("jsonrpc", "2.0");
+            body.write(generator);
+            generator.writeEndObject();
+            generator.writeRaw('\n');
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
+    }
+
+    private static void writeValue(JsonGenerator generator, Object value) throws IOException {
+        if (value instanceof Map<?, ?> map) {
+            generator.writeStartObject();
+            for (Map.Entry<?, ?> entry : map.entrySet()) {
+                generator.writeFieldName((String) entry.getKey());
+                writeValue(generator, entry.getValue());
+            }
+            generator.writeEndObject();
+        } else if (value instanceof Iterable<?> list) {
+            generator.writeStartArray();
+            for (Object item : list) {
+                writeValue(generator, item);
+            }
+            generator.writeEndArray();
+        } else if (value instanceof String text) {
+            generator.writeString(text);
+        } else if (value instanceof Number number) {
+            generator.writeNumber(number.longValue());
+        } else if (value instanceof Boolean truth) {
+            generator.writeBoolean(truth);
+        } else {
+            throw new IllegalArgumentException("no JSON for " + value.getClass());
+        }
+    }
+}

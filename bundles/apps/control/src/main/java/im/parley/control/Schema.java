@@ -1,0 +1,389 @@
+package im.parley.control;
+
+import static im.parley.control.Method.Param.optional;
+import static im.parley.control.Method.Param.required;
+import static im.parley.control.Shape.COUNTS;
+import static im.parley.control.Shape.FLAG;
+import static im.parley.control.Shape.NUMBER;
+import static im.parley.control.Shape.TEXT;
+import static im.parley.control.Shape.listOf;
+import static im.parley.control.Shape.object;
+
+import im.parley.control.Method.Access;
+import im.parley.control.Method.Type;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Every method there is, declared once: the dispatcher, the checks and {@code rpc.discover} all read this. */
+public final class Schema {
+    /** Grows with every change a client could notice. */
+    public static final String VERSION = "0.1.0";
+
+    private static final Shape SESSION = object(
+            "pinSet",
+            FLAG,
+            "locked",
+            FLAG,
+            "failures",
+            NUMBER.described("wrong PINs in a row"),
+            "retryAt",
+            NUMBER.described("epoch milliseconds before which no PIN is tried; 0 if now"));
+
+    private static final Shape ACCOUNT = object(
+            "name", TEXT,
+            "pubkey", TEXT.described("hex"),
+            "npub", TEXT,
+            "nprofile", TEXT.described("what to give to others: key and inbox relays"),
+            "relays", listOf(TEXT),
+            "locked", FLAG.described("its key has a passphrase that was not given yet"));
+
+    private static final Shape CONTACT =
+            object("name", TEXT, "pubkey", TEXT.described("hex"), "npub", TEXT, "relays", listOf(TEXT));
+
+    private static final Shape LISTED_CONTACT = object(
+            "account", TEXT.described("the own identity that knows her"),
+            "name", TEXT,
+            "pubkey", TEXT.described("hex"),
+            "npub", TEXT,
+            "relays", listOf(TEXT));
+
+    private static final Shape MESSAGE = object(
+            "position", NUMBER.described("order of appearance; ask for later ones with after"),
+            "id", TEXT,
+            "account", TEXT,
+            "peer", TEXT.described("hex public key"),
+            "peerName", TEXT,
+            "outgoing", FLAG,
+            "sentAt", NUMBER.described("epoch milliseconds by the writer's clock"),
+            "text", TEXT,
+            "state", TEXT);
+
+    private static final Shape HEALTH = object(
+            "relay", TEXT,
+            "lane", TEXT,
+            "state", TEXT.described("connected, connecting, waiting or idle"),
+            "problem", TEXT,
+            "retryAt", NUMBER.described("epoch milliseconds; 0 if none"));
+
+    private static final Shape ENTRY = object(
+            "message", TEXT,
+            "recipient", TEXT.described("hex public key"),
+            "state", TEXT,
+            "relaysHave", NUMBER,
+            "relaysAll", NUMBER,
+            "reason", TEXT,
+            "nextTry", NUMBER.described("epoch milliseconds; 0 if none"));
+
+    private static final Shape SLOT =
+            object("slot", TEXT, "instance", TEXT, "filled", FLAG, "problem", TEXT, "inFlight", NUMBER);
+
+    private static final Shape EGRESS = object(
+            "at", NUMBER,
+            "scope", TEXT,
+            "reason", TEXT,
+            "host", TEXT,
+            "port", NUMBER,
+            "address", TEXT,
+            "outcome", TEXT,
+            "named", FLAG.described("whether the user had named host and port"));
+
+    private static final Method.Param ACCOUNT_PARAM =
+            optional("account", Type.TEXT, "name or npub of an own identity; may be left out if there is one");
+
+    private static final Map<String, Method> METHODS = declare();
+
+    private final Map<String, Method> methods = new LinkedHashMap<>();
+
+    private static Map<String, Method> declare() {
+        Schema schema = new Schema();
+        schema.declareNode();
+        schema.declareIdentities();
+        schema.declareMessages();
+        schema.declareOperation();
+        return Collections.unmodifiableMap(schema.methods);
+    }
+
+    private void declareNode() {
+        add(Access.USER, true, "rpc.discover", "This schema, as OpenRPC.", "The schema was not given", object());
+        add(
+                Access.USER,
+                true,
+                "node.status",
+                "Whether the node is ready, what it runs and where it listens.",
+                "The status was not given",
+                object(
+                        "ready", FLAG,
+                        "missing", listOf(TEXT),
+                        "version", TEXT,
+                        "generation", NUMBER,
+                        "features", listOf(TEXT),
+                        "pid", NUMBER,
+                        "startedAt", NUMBER,
+                        "now", NUMBER,
+                        "dataDir", TEXT,
+                        "urls", listOf(object("name", TEXT, "url", TEXT)),
+                        "session", SESSION));
+        add(
+                Access.OPERATOR,
+                true,
+                "node.stop",
+                "Stops the node.",
+                "The node was not stopped",
+                object("stopping", FLAG));
+        add(Access.USER, true, "session.state", "Whether the session is locked.", "The state was not given", SESSION);
+        add(
+                Access.USER,
+                true,
+                "session.lock",
+                "Locks the session until the PIN is given.",
+                "The session was not locked",
+                SESSION,
+                codes("pin.not-set"));
+        add(
+                Access.USER,
+                true,
+                "session.unlock",
+                "Unlocks the session.",
+                "The session stays locked",
+                SESSION,
+                codes("pin.wrong", "pin.backoff"),
+                required("pin", Type.SECRET, "4 to 64 digits"));
+        add(
+                Access.USER,
+                false,
+                "pin.set",
+                "Sets, changes or removes the PIN.",
+                "The PIN was not changed",
+                SESSION,
+                codes("pin.wrong", "pin.backoff", "pin.format"),
+                optional("current", Type.SECRET, "the PIN there is; left out if there is none"),
+                optional("next", Type.SECRET, "4 to 64 digits; left out to remove the PIN"));
+    }
+
+    private void declareIdentities() {
+        add(
+                Access.USER,
+                false,
+                "identity.new",
+                "Makes an identity with a new key.",
+                "The identity was not made",
+                ACCOUNT,
+                codes("identity.name-taken", "identity.bad-name"),
+                required("name", Type.TEXT, "1 to 64 characters"),
+                optional("passphrase", Type.SECRET, "seals the key on disk"));
+        add(
+                Access.USER,
+                false,
+                "identity.unlock",
+                "Opens the key of an identity that has a passphrase, until the node stops or the session is locked.",
+                "The identity's key stays closed",
+                ACCOUNT,
+                codes("account.unknown", "vault.wrong-passphrase"),
+                required("name", Type.TEXT, "name or npub"),
+                required("passphrase", Type.SECRET, "as given when it was made"));
+        add(
+                Access.USER,
+                false,
+                "identity.list",
+                "The identities of this node.",
+                "The identities were not listed",
+                object("accounts", listOf(ACCOUNT)));
+        add(
+                Access.USER,
+                false,
+                "contact.add",
+                "Adds a contact and looks up her inbox relays; waits for the network up to 10 s.",
+                "The contact was not added",
+                CONTACT,
+                codes("contact.bad-address", "contact.name-taken", "account.ambiguous"),
+                required("name", Type.TEXT, "how to call her"),
+                required("address", Type.TEXT, "npub or nprofile"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "contact.list",
+                "The contacts of an identity, or of all.",
+                "The contacts were not listed",
+                object("contacts", listOf(LISTED_CONTACT)),
+                List.of(),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "relay.add",
+                "Adds an inbox relay and publishes the new list.",
+                "The relay was not added",
+                object("accounts", listOf(ACCOUNT)),
+                codes("relay.bad-url", "relay.too-many"),
+                required("url", Type.TEXT, "ws or wss"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "relay.remove",
+                "Takes an inbox relay away and publishes the new list.",
+                "The relay was not removed",
+                object("accounts", listOf(ACCOUNT)),
+                List.of(),
+                required("url", Type.TEXT, "as listed"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "relay.list",
+                "The inbox relays and what the connections are like now.",
+                "The relays were not listed",
+                object("accounts", listOf(ACCOUNT), "health", listOf(HEALTH)));
+        add(
+                Access.OPERATOR,
+                false,
+                "relay.status",
+                "Counters of this node's own relay since its start.",
+                "The counters were not given",
+                object(
+                        "connections", NUMBER,
+                        "subscriptions", NUMBER,
+                        "stored", NUMBER,
+                        "drops", COUNTS.described("what was refused or cut, by code")));
+    }
+
+    private void declareMessages() {
+        add(
+                Access.USER,
+                false,
+                "message.send",
+                "Sends a text; when it answers, the message is durable and sent by itself.",
+                "The message was not sent",
+                MESSAGE,
+                codes("message.empty", "message.too-long", "recipient.unknown", "account.ambiguous"),
+                required("to", Type.TEXT, "contact, own identity, npub or nprofile"),
+                required("text", Type.TEXT, "up to 32 KiB of UTF-8"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "message.list",
+                "Messages in the order they appeared: the newest, or those after a position.",
+                "The messages were not listed",
+                object("messages", listOf(MESSAGE)),
+                List.of(),
+                ACCOUNT_PARAM,
+                optional("after", Type.NUMBER, "only later positions"),
+                optional("limit", Type.NUMBER, "1 to 1000; 50 if left out"));
+        add(
+                Access.USER,
+                false,
+                "message.follow",
+                "Tells of each message from now on, or after a position, as message.event on this connection until it"
+                        + " closes or the session is locked.",
+                "The messages are not followed",
+                object("after", NUMBER),
+                codes("control.follows-already"),
+                ACCOUNT_PARAM,
+                optional("after", Type.NUMBER, "begin after this position"));
+        add(
+                Access.USER,
+                false,
+                "ledger.get",
+                "Where every outgoing message is, per recipient.",
+                "The ledger was not read",
+                object(
+                        "sent",
+                        NUMBER,
+                        "exact",
+                        FLAG.described("each recipient is in exactly one state"),
+                        "byState",
+                        COUNTS,
+                        "entries",
+                        listOf(ENTRY)),
+                List.of(),
+                optional("message", Type.TEXT, "only this message"),
+                optional("limit", Type.NUMBER, "entries, 0 to 1000; 50 if left out"));
+    }
+
+    private void declareOperation() {
+        add(
+                Access.OPERATOR,
+                false,
+                "drops.list",
+                "What relays sent and this node threw away since its start, by code.",
+                "The counters were not given",
+                object("drops", COUNTS));
+        add(
+                Access.OPERATOR,
+                false,
+                "egress.log",
+                "The newest attempts to reach another machine, the newest last.",
+                "The egress log was not read",
+                object("entries", listOf(EGRESS)),
+                List.of(),
+                optional("limit", Type.NUMBER, "1 to 1000; 50 if left out"));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.list",
+                "What fills each slot.",
+                "The slots were not listed",
+                object("slots", listOf(SLOT)));
+    }
+
+    private Schema() {}
+
+    private static List<String> codes(String... codes) {
+        return List.of(codes);
+    }
+
+    private void add(Access scope, boolean whileLocked, String name, String summary, String failed, Shape result) {
+        add(scope, whileLocked, name, summary, failed, result, List.of());
+    }
+
+    private void add(
+            Access scope,
+            boolean whileLocked,
+            String name,
+            String summary,
+            String failed,
+            Shape result,
+            List<String> errors,
+            Method.Param... params) {
+        methods.put(name, new Method(name, scope, whileLocked, summary, failed + ".", List.of(params), result, errors));
+    }
+
+    /** The method of that name; null if there is none. */
+    static @Nullable Method find(String name) {
+        return METHODS.get(name);
+    }
+
+    /** All, in the order of the schema. */
+    static List<Method> all() {
+        return List.copyOf(METHODS.values());
+    }
+
+    /** The notification that {@code message.follow} sends; its parameters are one message. */
+    static Shape messageEvent() {
+        return MESSAGE;
+    }
+
+    /** The whole schema as an OpenRPC document. */
+    static Map<String, Object> discover() {
+        Map<String, Object> info = new LinkedHashMap<>();
+        info.put("title", "Parley control");
+        info.put("version", VERSION);
+        List<Map<String, Object>> methods = new ArrayList<>();
+        METHODS.values().forEach(method -> methods.add(method.toSchema()));
+        Map<String, Object> event = new LinkedHashMap<>();
+        event.put("name", "message.event");
+        event.put("params", MESSAGE.toSchema());
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("openrpc", "1.3.2");
+        document.put("info", info);
+        document.put("methods", methods);
+        document.put("x-notifications", List.of(event));
+        return document;
+    }
+}

@@ -1,0 +1,459 @@
+package im.parley.control;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import im.parley.api.event.Event;
+import im.parley.api.event.Filter;
+import im.parley.api.lifecycle.Scope;
+import im.parley.control.methods.EgressMethods;
+import im.parley.control.methods.MessengerMethods;
+import im.parley.control.methods.RelayMethods;
+import im.parley.control.methods.SessionMethods;
+import im.parley.egress.EgressControl;
+import im.parley.relay.RelayStatus;
+import im.parley.relayclient.InboxListener;
+import im.parley.relayclient.Persona;
+import im.parley.relayclient.PublishResult;
+import im.parley.relayclient.RelayClient;
+import im.parley.relayclient.RelayHealth;
+import im.parley.testkit.Await;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ControlServerTest {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    Path temp;
+
+    private final FakeVault vault = new FakeVault();
+    private final FakeMessenger messenger = new FakeMessenger();
+    private ControlServer server;
+    private Path socket;
+
+    @BeforeEach
+    void start() throws IOException {
+        Files.setPosixFilePermissions(temp, PosixFilePermissions.fromString("rwx------"));
+        socket = temp.resolve("s");
+        server = new ControlServer(vault, socket, groups());
+    }
+
+    @AfterEach
+    void stop() {
+        server.deactivate();
+    }
+
+    private List<MethodGroup> groups() {
+        return List.of(
+                new SessionMethods(vault),
+                new MessengerMethods(messenger, messenger, new NoRelays(), vault),
+                new EgressMethods(new OneEntry()),
+                new RelayMethods(new Counters()));
+    }
+
+    private static String code(JsonNode answer) {
+        JsonNode data = answer.path("error").path("data");
+        for (String part : List.of("what", "why", "next", "kind")) {
+            assertFalse(data.path(part).asText().isEmpty(), part + " of " + answer);
+        }
+        return data.path("code").asText();
+    }
+
+    @Test
+    void everyResultHasTheShapeTheSchemaSays() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.ask("identity.new", "{\"name\":\"alice\"}");
+            client.ask("message.send", "{\"to\":\"bob\",\"text\":\"\\u0634 \\uD83D\\uDE00\"}");
+            Map<String, String> calls = Map.ofEntries(
+                    Map.entry("session.state", "{}"),
+                    Map.entry("session.lock", "{}"),
+                    Map.entry("session.unlock", "{\"pin\":\"1\"}"),
+                    Map.entry("pin.set", "{\"next\":\"1234\"}"),
+                    Map.entry("identity.new", "{\"name\":\"bob\",\"passphrase\":\"x\"}"),
+                    Map.entry("identity.unlock", "{\"name\":\"bob\",\"passphrase\":\"x\"}"),
+                    Map.entry("identity.list", "{}"),
+                    Map.entry("contact.add", "{\"name\":\"c\",\"address\":\"npub1x\"}"),
+                    Map.entry("contact.list", "{}"),
+                    Map.entry("relay.add", "{\"url\":\"ws://x\"}"),
+                    Map.entry("relay.remove", "{\"url\":\"ws://x\"}"),
+                    Map.entry("relay.list", "{}"),
+                    Map.entry("relay.status", "{}"),
+                    Map.entry("message.send", "{\"to\":\"bob\",\"text\":\"x\"}"),
+                    Map.entry("message.list", "{}"),
+                    Map.entry("message.follow", "{}"),
+                    Map.entry("ledger.get", "{}"),
+                    Map.entry("drops.list", "{}"),
+                    Map.entry("egress.log", "{}"));
+            List<String> notServedHere = List.of("rpc.discover", "node.status", "node.stop", "slots.list");
+            for (Method method : Schema.all()) {
+                if (notServedHere.contains(method.name())) {
+                    continue;
+                }
+                vault.locked = false;
+                String params = calls.get(method.name());
+                assertNotNull(params, method.name());
+                JsonNode answer = client.ask(method.name(), params);
+                assertTrue(answer.has("result"), answer.toString());
+                Object result = JSON.convertValue(answer.get("result"), Object.class);
+                assertEquals("", method.result().difference(result), method.name());
+            }
+        }
+    }
+
+    @Test
+    void textTravelsUnchanged() throws IOException {
+        String text =
+                "\u0634\u0643\u0631\u0627 \u0928\u092E\u0938\u094D\u0924\u0947 \uD83D\uDC69\u200D\uD83D\uDE80 \u2028 \" \\";
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode sent = client.ask("message.send", JSON.writeValueAsString(Map.of("to", "bob", "text", text)));
+            assertEquals(text, sent.path("result").path("text").asText());
+            JsonNode listed = client.ask("message.list", "{\"limit\":1}");
+            assertEquals(
+                    text,
+                    listed.path("result").path("messages").path(0).path("text").asText());
+        }
+    }
+
+    @Test
+    void schemaIsDiscoverableAndComplete() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode document = client.ask("rpc.discover", "{}").path("result");
+            List<String> names = new ArrayList<>();
+            document.path("methods")
+                    .forEach(method -> names.add(method.path("name").asText()));
+            assertEquals(Schema.all().stream().map(Method::name).toList(), names);
+            JsonNode unlock = document.path("methods").get(names.indexOf("session.unlock"));
+            assertEquals("user", unlock.path("x-scope").asText());
+            assertTrue(unlock.path("params")
+                    .path(0)
+                    .path("schema")
+                    .path("writeOnly")
+                    .asBoolean());
+        }
+    }
+
+    @Test
+    void lockedSessionAnswersOnlyWhatOpensIt() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.ask("pin.set", "{\"next\":\"4711\"}");
+            client.ask("session.lock", "{}");
+            for (Method method : Schema.all()) {
+                if (method.whileLocked()) {
+                    continue;
+                }
+                // Refused before the parameters are even looked at.
+                assertEquals("session.locked", code(client.ask(method.name(), "{}")), method.name());
+            }
+            assertTrue(client.ask("session.state", "{}")
+                    .path("result")
+                    .path("locked")
+                    .asBoolean());
+            assertEquals("pin.wrong", code(client.ask("session.unlock", "{\"pin\":\"4712\"}")));
+            assertFalse(client.ask("session.unlock", "{\"pin\":\"4711\"}")
+                    .path("result")
+                    .path("locked")
+                    .asBoolean());
+            assertTrue(client.ask("message.list", "{}").has("result"));
+        }
+    }
+
+    @Test
+    void pinIsWipedWhateverTheOrderOfTheMembers() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.say(
+                    "{\"params\":{\"next\":\"98765432\"},\"method\":\"pin.set\",\"id\":\"a\",\"jsonrpc\":\"2.0\"}\n");
+            JsonNode answer = client.hear();
+            assertNotNull(answer);
+            assertEquals("a", answer.path("id").asText());
+            assertTrue(answer.path("result").path("pinSet").asBoolean(), answer.toString());
+            char[] handed = vault.handed.get();
+            assertNotNull(handed);
+            assertArrayEquals(new char[8], handed);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "nonsense|request.not-json",
+                "[]|request.invalid",
+                "{\"jsonrpc\":\"2.0\",\"id\":1}|request.invalid",
+                "{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"session.state\"}|request.invalid",
+                "{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"session.state\"}|request.invalid",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"session.state\"}|request.not-json",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.state\"} {}|request.invalid",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nope\"}|request.method-unknown",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.send\",\"params\":[]}|param.type",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.send\",\"params\":{\"to\":\"x\"}}|param.missing",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.send\",\"params\":{\"too\":\"x\"}}|param.unknown",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.list\",\"params\":{\"limit\":\"x\"}}|param.type",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.list\",\"params\":{\"limit\":0}}|param.out-of-range",
+                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"node.status\"}|feature.absent"
+            })
+    void malformedRequestsAreRefusedByCodeAndTheConnectionLivesOn(String row) throws IOException {
+        int bar = row.lastIndexOf('|');
+        try (TestClient client = new TestClient(socket)) {
+            client.say(row.substring(0, bar) + "\n");
+            JsonNode answer = client.hear();
+            assertNotNull(answer);
+            assertEquals(row.substring(bar + 1), code(answer));
+            assertTrue(client.ask("session.state", "{}").has("result"));
+        }
+    }
+
+    @Test
+    void deepNestingIsRefused() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.say("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session.state\",\"params\":" + "[".repeat(100_000)
+                    + "]".repeat(100_000) + "}\n");
+            JsonNode answer = client.hear();
+            assertNotNull(answer);
+            assertEquals("request.not-json", code(answer));
+        }
+    }
+
+    @Test
+    void lineWithoutEndIsCutOff() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.say("x".repeat(Protocol.MAX_LINE_BYTES + 1));
+            JsonNode answer = client.hear();
+            assertNotNull(answer);
+            assertEquals("request.too-long", code(answer));
+            assertNull(client.hear());
+        }
+    }
+
+    @Test
+    void requestInPiecesAndTwoInOnePieceAreUnderstood() throws IOException {
+        String request = "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"session.state\"}\n";
+        try (TestClient client = new TestClient(socket)) {
+            client.say(request.substring(0, 10));
+            client.say(request.substring(10) + request);
+            for (int i = 0; i < 2; i++) {
+                JsonNode answer = client.hear();
+                assertNotNull(answer);
+                assertEquals(7, answer.path("id").asInt());
+            }
+        }
+    }
+
+    @Test
+    void notificationIsDoneAndNotAnswered() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.say("{\"jsonrpc\":\"2.0\",\"method\":\"pin.set\",\"params\":{\"next\":\"1234\"}}\n");
+            assertTrue(client.ask("session.state", "{}")
+                    .path("result")
+                    .path("pinSet")
+                    .asBoolean());
+        }
+    }
+
+    @Test
+    void followedMessagesComeOnceEachInOrder() throws Exception {
+        int count = 300;
+        try (TestClient follower = new TestClient(socket);
+                TestClient sender = new TestClient(socket)) {
+            sender.ask("message.send", "{\"to\":\"bob\",\"text\":\"before\"}");
+            follower.say("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.follow\"}\n");
+            JsonNode answer = follower.hear();
+            assertNotNull(answer);
+            assertEquals(1, answer.path("result").path("after").asLong());
+            for (int i = 0; i < count; i++) {
+                sender.ask("message.send", "{\"to\":\"bob\",\"text\":\"" + i + "\"}");
+            }
+            for (int i = 0; i < count; i++) {
+                JsonNode event = follower.hear();
+                assertNotNull(event);
+                assertEquals("message.event", event.path("method").asText());
+                assertEquals(
+                        String.valueOf(i), event.path("params").path("text").asText());
+                assertEquals(
+                        "", Schema.messageEvent().difference(JSON.convertValue(event.path("params"), Object.class)));
+            }
+        }
+        Await.until("the listener is gone", () -> messenger.listeners.isEmpty());
+    }
+
+    @Test
+    void followingEndsWhenTheSessionIsLocked() throws Exception {
+        try (TestClient follower = new TestClient(socket)) {
+            follower.ask("message.follow", "{\"after\":0}");
+            assertEquals("control.follows-already", code(follower.ask("message.follow", "{}")));
+            vault.locked = true;
+            messenger.send(Scope.DEFAULT, null, "bob", "secret");
+            assertNull(follower.hear());
+        }
+    }
+
+    @Test
+    void manyClientsAtOnceAndOneTooMany() throws Exception {
+        ExecutorService pool = Executors.newFixedThreadPool(8);
+        List<TestClient> open = new ArrayList<>();
+        try {
+            for (int i = 0; i < Protocol.MAX_CONNECTIONS; i++) {
+                open.add(new TestClient(socket));
+            }
+            List<Future<Boolean>> answers = new ArrayList<>();
+            for (TestClient client : open) {
+                answers.add(pool.submit(() -> {
+                    for (int i = 0; i < 20; i++) {
+                        if (!client.ask("session.state", "{}").has("result")) {
+                            return false;
+                        }
+                    }
+                    return true;
+                }));
+            }
+            for (Future<Boolean> answer : answers) {
+                assertTrue(answer.get());
+            }
+            try (TestClient late = new TestClient(socket)) {
+                JsonNode refusal = late.hear();
+                assertNotNull(refusal);
+                assertEquals("control.busy", code(refusal));
+                assertNull(late.hear());
+            }
+            open.remove(0).close();
+            Await.until("a place is free again", () -> {
+                try (TestClient again = new TestClient(socket)) {
+                    return again.ask("session.state", "{}").has("result");
+                } catch (IOException busy) {
+                    return false;
+                }
+            });
+        } finally {
+            pool.shutdownNow();
+            for (TestClient client : open) {
+                client.close();
+            }
+        }
+    }
+
+    @Test
+    void stoppingEndsConnectionsAndRemovesTheSocket() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.ask("session.state", "{}");
+            server.deactivate();
+            assertThrows(IOException.class, () -> {
+                if (client.hear() == null) {
+                    throw new IOException("ended");
+                }
+            });
+            assertFalse(Files.exists(socket));
+        }
+    }
+
+    @Test
+    void socketIsTheOwnersAloneAndADeadOneIsReplaced() throws IOException {
+        assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)));
+        server.deactivate();
+        Files.writeString(socket, "left behind");
+        server = new ControlServer(vault, socket, groups());
+        try (TestClient client = new TestClient(socket)) {
+            assertTrue(client.ask("session.state", "{}").has("result"));
+        }
+    }
+
+    @Test
+    void directoryThatOthersCanEnterIsRefused() throws IOException {
+        Path open = Files.createDirectory(
+                temp.resolve("open"),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        assertThrows(IllegalArgumentException.class, () -> new ControlServer(vault, open.resolve("s"), groups()));
+        assertThrows(IllegalArgumentException.class, () -> new ControlServer(vault, Path.of("s"), groups()));
+    }
+
+    private static final class NoRelays implements RelayClient {
+        @Override
+        public CompletionStage<PublishResult> publish(Persona persona, URI relay, Event event, Duration timeout) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public CompletionStage<List<Event>> fetch(Persona persona, URI relay, Filter filter, Duration timeout) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Subscription inbox(Persona persona, URI relay, InboxListener listener) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Map<String, Long> drops() {
+            return Map.of("event.bad-sig", 1L);
+        }
+
+        @Override
+        public List<RelayHealth> health() {
+            return List.of(new RelayHealth(
+                    "default", URI.create("ws://127.0.0.1:7470"), "inbox", "waiting", "refused", Instant.EPOCH));
+        }
+    }
+
+    private static final class OneEntry implements EgressControl {
+        @Override
+        public void allow(Scope scope, URI address) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void withdraw(Scope scope, URI address) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public List<Entry> log(int limit) {
+            return List.of(
+                    new Entry(Instant.EPOCH, "default", "inbox", "relay.example", 443, "192.0.2.1", "connected", true));
+        }
+    }
+
+    private static final class Counters implements RelayStatus {
+        @Override
+        public int connections() {
+            return 1;
+        }
+
+        @Override
+        public int subscriptions() {
+            return 2;
+        }
+
+        @Override
+        public long stored() {
+            return 3;
+        }
+
+        @Override
+        public Map<String, Long> drops() {
+            return Map.of("invalid.sig", 4L);
+        }
+    }
+}

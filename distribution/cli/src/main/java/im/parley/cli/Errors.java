@@ -1,0 +1,76 @@
+package im.parley.cli;
+
+import im.parley.launcher.Json;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine;
+
+/** Shows what went wrong, on standard error: what happened, why, what next; or the same as JSON. */
+final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
+    private final PrintStream err;
+    private final boolean json;
+
+    Errors(PrintStream err, String[] arguments) {
+        this.err = err;
+        this.json = Arrays.asList(arguments).contains("--json");
+    }
+
+    @Override
+    public int handleExecutionException(Exception e, CommandLine command, CommandLine.ParseResult parsed) {
+        if (e instanceof Failure failure) {
+            return show(failure);
+        }
+        if (e instanceof InterruptedException) {
+            Thread.currentThread().interrupt();
+        }
+        int exit = show(new Failure(
+                Exit.BUG,
+                "cli.bug",
+                "The command failed.",
+                "Something unexpected happened: " + e + ".",
+                "This is a fault of Parley: please report it with the lines below."));
+        if (!json) {
+            e.printStackTrace(err);
+        }
+        return exit;
+    }
+
+    @Override
+    public int handleParseException(CommandLine.ParameterException e, String[] arguments) {
+        String message = String.valueOf(e.getMessage());
+        List<String> suggestions =
+                e instanceof CommandLine.UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
+        String command = e.getCommandLine().getCommandSpec().qualifiedName();
+        String next = suggestions.isEmpty()
+                ? "See ./" + command + " --help."
+                : "Did you mean " + String.join(" or ", suggestions) + "? See ./" + command + " --help.";
+        return show(new Failure(
+                Exit.USAGE,
+                "cli.usage",
+                "The command was not understood.",
+                message.endsWith(".") ? message : message + ".",
+                next));
+    }
+
+    int show(Failure failure) {
+        if (json) {
+            Map<String, Object> error = new LinkedHashMap<>();
+            error.put("code", failure.code());
+            error.put("what", failure.what());
+            error.put("why", failure.why());
+            error.put("next", failure.next());
+            error.put("exit", failure.exit());
+            err.println(new String(Json.compact(Map.of("error", error)), StandardCharsets.UTF_8));
+        } else {
+            err.println(Plain.line(failure.what()));
+            err.println("  Why:  " + Plain.line(failure.why()));
+            err.println("  Next: " + Plain.line(failure.next()));
+            err.println("  Code: " + Plain.line(failure.code()));
+        }
+        return failure.exit();
+    }
+}

@@ -1,0 +1,149 @@
+package im.parley.cli;
+
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** The command {@code ./parley}. */
+public final class Main {
+    private Main() {}
+
+    public static void main(String[] arguments) {
+        System.exit(run(Invocation.system(), arguments));
+    }
+
+    /** Runs one command and returns its exit code. */
+    static int run(Invocation invocation, String... arguments) {
+        return commandLine(invocation, arguments).execute(arguments);
+    }
+
+    private static CommandLine commandLine(Invocation invocation, String[] arguments) {
+        CommandLine parley = new CommandLine(new Root(invocation));
+        Map<String, Supplier<CommandLine>> commands = commands(invocation);
+        // Building the model of every command takes longer than the command itself, so only the one that is wanted is.
+        Supplier<CommandLine> wanted = arguments.length == 0 ? null : commands.get(arguments[0]);
+        if (wanted == null) {
+            commands.values().forEach(command -> parley.addSubcommand(command.get()));
+        } else {
+            parley.addSubcommand(wanted.get());
+        }
+        Errors errors = new Errors(invocation.err(), arguments);
+        parley.setOut(new PrintWriter(invocation.out(), true, StandardCharsets.UTF_8));
+        parley.setErr(new PrintWriter(invocation.err(), true, StandardCharsets.UTF_8));
+        parley.setExecutionExceptionHandler(errors);
+        parley.setParameterExceptionHandler(errors);
+        parley.setUsageHelpWidth(100);
+        parley.setUsageHelpAutoWidth(false);
+        return parley;
+    }
+
+    private static Map<String, Supplier<CommandLine>> commands(Invocation invocation) {
+        Map<String, Supplier<CommandLine>> commands = new LinkedHashMap<>();
+        commands.put("start", () -> new CommandLine(new StartCommand(invocation)));
+        commands.put("stop", () -> new CommandLine(new StopCommand(invocation)));
+        commands.put("status", () -> new CommandLine(new StatusCommand(invocation)));
+        commands.put("logs", () -> new CommandLine(new LogsCommand(invocation)));
+        commands.put("lock", () -> new CommandLine(new SessionCommands.Lock(invocation)));
+        commands.put("unlock", () -> new CommandLine(new SessionCommands.Unlock(invocation)));
+        commands.put(
+                "pin", () -> new CommandLine(new PinGroup()).addSubcommand(new SessionCommands.SetPin(invocation)));
+        commands.put(
+                "identity",
+                () -> new CommandLine(new IdentityGroup())
+                        .addSubcommand(new IdentityCommands.New(invocation))
+                        .addSubcommand(new IdentityCommands.Unlock(invocation))
+                        .addSubcommand(new IdentityCommands.ListAll(invocation)));
+        commands.put(
+                "contact",
+                () -> new CommandLine(new ContactGroup())
+                        .addSubcommand(new ContactCommands.Add(invocation))
+                        .addSubcommand(new ContactCommands.ListAll(invocation)));
+        commands.put(
+                "relay",
+                () -> new CommandLine(new RelayGroup())
+                        .addSubcommand(new RelayCommands.Add(invocation))
+                        .addSubcommand(new RelayCommands.Remove(invocation))
+                        .addSubcommand(new RelayCommands.ListAll(invocation))
+                        .addSubcommand(new RelayCommands.Status(invocation)));
+        commands.put("send", () -> new CommandLine(new SendCommand(invocation)));
+        commands.put("inbox", () -> new CommandLine(new InboxCommand(invocation)));
+        commands.put("ledger", () -> new CommandLine(new LedgerCommand(invocation)));
+        commands.put("egress", () -> new CommandLine(new EgressCommand(invocation)));
+        commands.put("drops", () -> new CommandLine(new DropsCommand(invocation)));
+        commands.put("slots", () -> new CommandLine(new SlotsCommand(invocation)));
+        commands.put("version", () -> new CommandLine(new VersionCommand(invocation)));
+        return commands;
+    }
+
+    /** Commands that only group others say so when called alone. */
+    private static class Group implements Runnable {
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Override
+        public void run() {
+            if (spec != null) {
+                throw new CommandLine.ParameterException(
+                        spec.commandLine(),
+                        "parley " + spec.name() + " needs one of "
+                                + spec.subcommands().keySet());
+            }
+        }
+    }
+
+    @Command(
+            name = "parley",
+            header = "End-to-end encrypted messaging that is yours.",
+            synopsisSubcommandLabel = "COMMAND",
+            description = "%nDay one:%n"
+                    + "  ./parley start --detach%n"
+                    + "  ./parley identity new alice%n"
+                    + "  ./parley contact add bob NPUB%n"
+                    + "  ./parley send bob \"hello\"%n"
+                    + "  ./parley inbox%n",
+            footer =
+                    "%nExit codes: 0 done, 1 refused, 2 not understood, 3 no node runs, 4 session locked, 5 unavailable or"
+                            + " too late, 70 a fault of Parley.")
+    private static final class Root implements Runnable {
+        private final Invocation invocation;
+
+        @Spec
+        private @Nullable CommandSpec spec;
+
+        @Mixin
+        @SuppressWarnings("UnusedVariable") // picocli fills it for every command
+        private final Common options;
+
+        Root(Invocation invocation) {
+            this.invocation = invocation;
+            this.options = invocation.options();
+        }
+
+        @Override
+        public void run() {
+            if (spec != null) {
+                spec.commandLine().usage(invocation.out());
+            }
+        }
+    }
+
+    @Command(name = "pin", description = "The PIN that locks this session.")
+    private static final class PinGroup extends Group {}
+
+    @Command(name = "identity", description = "Who you are: make and list identities.")
+    private static final class IdentityGroup extends Group {}
+
+    @Command(name = "contact", description = "Whom you know: add and list contacts.")
+    private static final class ContactGroup extends Group {}
+
+    @Command(name = "relay", description = "Your inbox relays, and this node's own relay.")
+    private static final class RelayGroup extends Group {}
+}

@@ -1,0 +1,253 @@
+package im.parley.cli;
+
+import im.parley.launcher.Json;
+import im.parley.launcher.NodeDirectory;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.CharsetEncoder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Queue;
+import org.jspecify.annotations.Nullable;
+
+/** One connection to a node's control socket: calls in order, and notifications. Used by one thread. */
+final class NodeClient implements AutoCloseable {
+    /** Longer than the longest call of the schema takes. */
+    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(60);
+
+    private static final int MAX_ANSWER_BYTES = 256 * 1024 * 1024;
+
+    private final SocketChannel channel;
+    private final Selector selector;
+    private final ByteBuffer received = ByteBuffer.allocate(64 * 1024).flip();
+    private final Queue<Map<String, Object>> notifications = new ArrayDeque<>();
+    private long lastId;
+
+    private NodeClient(SocketChannel channel, Selector selector) {
+        this.channel = channel;
+        this.selector = selector;
+    }
+
+    /**
+     * Connects to the node on a data directory.
+     *
+     * @return null if none runs
+     */
+    static @Nullable NodeClient connect(Path dataDir) {
+        NodeDirectory.Card card = NodeDirectory.card(dataDir);
+        if (card == null) {
+            return null;
+        }
+        SocketChannel channel = null;
+        try {
+            channel = SocketChannel.open(UnixDomainSocketAddress.of(card.socket()));
+            channel.configureBlocking(false);
+            Selector selector = Selector.open();
+            channel.register(selector, SelectionKey.OP_READ);
+            return new NodeClient(channel, selector);
+        } catch (IOException dead) {
+            closeQuietly(channel);
+            return null;
+        }
+    }
+
+    private static void closeQuietly(@Nullable SocketChannel channel) {
+        try {
+            if (channel != null) {
+                channel.close();
+            }
+        } catch (IOException e) {
+            // Nothing was said on it yet.
+            return;
+        }
+    }
+
+    /** A call without secrets. */
+    Map<String, Object> call(String method, Map<String, Object> params) throws Failure {
+        return call(method, params, Map.of());
+    }
+
+    /**
+     * A call; returns its result.
+     *
+     * @param secrets sent without ever being a String; not wiped here
+     * @throws Failure the node's error, or that it did not answer
+     */
+    Map<String, Object> call(String method, Map<String, Object> params, Map<String, char[]> secrets) throws Failure {
+        long id = ++lastId;
+        try {
+            send(id, method, params, secrets);
+            while (true) {
+                Map<String, Object> line = next(ANSWER_WITHIN);
+                if (line == null) {
+                    throw gone(method);
+                }
+                if (line.containsKey("method")) {
+                    notifications.add(line);
+                } else if (line.get("error") != null) {
+                    throw failure(Json.member(line, "error"));
+                } else if (Long.valueOf(id).equals(line.get("id"))) {
+                    return Json.member(line, "result");
+                }
+            }
+        } catch (IOException e) {
+            throw gone(method);
+        }
+    }
+
+    /**
+     * The next notification's parameters; null when the node ended the connection. Waits without limit.
+     */
+    @Nullable
+    Map<String, Object> notification() throws Failure {
+        try {
+            Map<String, Object> line = notifications.poll();
+            while (line == null || !line.containsKey("method")) {
+                line = next(Duration.ZERO);
+                if (line == null) {
+                    return null;
+                }
+            }
+            return Json.member(line, "params");
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    private static Failure gone(String method) {
+        return new Failure(
+                Exit.UNAVAILABLE,
+                "node.no-answer",
+                "The node did not answer.",
+                "It stopped, or " + method + " took longer than " + ANSWER_WITHIN.toSeconds() + " s.",
+                "Look at ./parley status and ./parley logs.");
+    }
+
+    private static Failure failure(Map<String, Object> error) throws IOException {
+        Map<String, Object> data = Json.member(error, "data");
+        String code = Json.text(data, "code");
+        return new Failure(
+                Exit.of(code, Json.text(data, "kind")),
+                code,
+                Json.text(data, "what"),
+                Json.text(data, "why"),
+                Json.text(data, "next"));
+    }
+
+    private void send(long id, String method, Map<String, Object> params, Map<String, char[]> secrets)
+            throws IOException {
+        Map<String, Object> request = new LinkedHashMap<>();
+        request.put("jsonrpc", "2.0");
+        request.put("id", id);
+        request.put("method", method);
+        request.put("params", params);
+        byte[] open = Json.compact(request);
+        // The secrets go in before the two braces that close params and request.
+        int room = open.length + 1;
+        for (Map.Entry<String, char[]> secret : secrets.entrySet()) {
+            room += secret.getKey().length() + 6 * secret.getValue().length + 8;
+        }
+        byte[] line = new byte[room];
+        ByteBuffer bytes = ByteBuffer.wrap(line);
+        bytes.put(open, 0, open.length - 2);
+        boolean first = params.isEmpty();
+        for (Map.Entry<String, char[]> secret : secrets.entrySet()) {
+            bytes.put(utf8((first ? "\"" : ",\"") + secret.getKey() + "\":\""));
+            putEscaped(bytes, secret.getValue());
+            bytes.put((byte) '"');
+            first = false;
+        }
+        bytes.put(utf8("}}\n")).flip();
+        ByteBuffer network =
+                ByteBuffer.allocateDirect(bytes.remaining()).put(bytes).flip();
+        try {
+            while (network.hasRemaining()) {
+                if (channel.write(network) == 0) {
+                    Thread.onSpinWait();
+                }
+            }
+        } finally {
+            Arrays.fill(line, (byte) 0);
+            network.clear();
+            while (network.hasRemaining()) {
+                network.put((byte) 0);
+            }
+        }
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static void putEscaped(ByteBuffer target, char[] secret) throws IOException {
+        CharsetEncoder encoder = StandardCharsets.UTF_8.newEncoder();
+        CharBuffer chars = CharBuffer.wrap(secret);
+        for (int i = 0; i < secret.length; i++) {
+            char c = secret[i];
+            if (c == '"' || c == '\\' || c < 0x20) {
+                target.put((byte) '\\').put((byte) 'u').put((byte) '0').put((byte) '0');
+                target.put((byte) Character.forDigit(c >> 4, 16)).put((byte) Character.forDigit(c & 15, 16));
+            } else {
+                int size = Character.isHighSurrogate(c) && i + 1 < secret.length ? 2 : 1;
+                if (encoder.encode(chars.duplicate().position(i).limit(i + size), target, true)
+                        .isError()) {
+                    throw new IOException("the secret is no text");
+                }
+                encoder.reset();
+                i += size - 1;
+            }
+        }
+    }
+
+    /** The next line as an object; null at the end, or if there is none in time (zero: without limit). */
+    private @Nullable Map<String, Object> next(Duration limit) throws IOException {
+        ByteArrayOutputStream line = new ByteArrayOutputStream();
+        long deadline = System.nanoTime() + limit.toNanos();
+        while (true) {
+            while (received.hasRemaining()) {
+                byte b = received.get();
+                if (b == '\n') {
+                    return Json.object(line.toByteArray());
+                }
+                line.write(b);
+                if (line.size() > MAX_ANSWER_BYTES) {
+                    throw new IOException("an answer without end");
+                }
+            }
+            long millis = limit.isZero() ? 0 : (deadline - System.nanoTime()) / 1_000_000;
+            if (!limit.isZero() && millis <= 0) {
+                return null;
+            }
+            selector.select(millis);
+            selector.selectedKeys().clear();
+            received.clear();
+            int read = channel.read(received);
+            received.flip();
+            if (read < 0) {
+                return null;
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            selector.close();
+        } catch (IOException e) {
+            // The channel below matters.
+            closeQuietly(channel);
+        }
+        closeQuietly(channel);
+    }
+}

@@ -1,0 +1,344 @@
+package im.parley.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import im.parley.launcher.Json;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+    private static final String SESSION = "\"result\":{\"pinSet\":%s,\"locked\":%s,\"failures\":0,\"retryAt\":0}";
+    private static final String MESSAGE =
+            "{\"position\":5,\"id\":\"aa\",\"account\":\"alice\",\"peer\":\"bb\",\"peerName\":\"bob\","
+                    + "\"outgoing\":false,\"sentAt\":0,\"text\":\"%s\",\"state\":\"received\"}";
+
+    @TempDir
+    Path data;
+
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+    private final List<char[]> asked = new ArrayList<>();
+
+    private int run(String input, Queue<String> typed, String... arguments) {
+        Invocation invocation =
+                new Invocation(
+                        new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
+                        new PrintStream(out, true, StandardCharsets.UTF_8),
+                        new PrintStream(err, true, StandardCharsets.UTF_8)) {
+                    @Override
+                    char @Nullable [] ask(String prompt) {
+                        String answer = typed.poll();
+                        if (answer == null) {
+                            return null;
+                        }
+                        char[] secret = answer.toCharArray();
+                        asked.add(secret);
+                        return secret;
+                    }
+                };
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.add("--data");
+        all.add(data.toString());
+        return Main.run(invocation, all.toArray(new String[0]));
+    }
+
+    private int run(String... arguments) {
+        return run("", new ArrayDeque<>(), arguments);
+    }
+
+    private String out() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private String err() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "status", "lock", "unlock", "pin set", "identity new x", "identity list", "contact add a b",
+                        "contact list",
+                "relay add u", "relay remove u", "relay list", "relay status", "send a b", "inbox", "ledger", "egress",
+                "drops", "slots"
+            })
+    void withoutANodeEveryCommandSaysSo(String command) {
+        assertEquals(Exit.NOT_RUNNING, run(command.split(" ", -1)));
+        assertTrue(err().contains("Code: node.not-running"), err());
+        assertTrue(err().contains("./parley start --detach"), err());
+        assertEquals("", out());
+    }
+
+    @Test
+    void stoppingNothingIsFine() {
+        assertEquals(Exit.OK, run("stop"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "frobnicate",
+                "send",
+                "send a",
+                "identity",
+                "identity new",
+                "inbox --count x",
+                "start --only calls",
+                "start --port-base 80",
+                "relay add",
+                "send a b --stdin",
+                "--nonsense"
+            })
+    void whatIsNotUnderstoodIsUsage(String command) throws Exception {
+        int exit = run(command.split(" ", -1));
+        // A command that is not part of a distribution cannot start a node at all.
+        assertEquals(command.startsWith("start") ? Exit.REFUSED : Exit.USAGE, exit, err());
+        assertTrue(err().contains("Why:") && err().contains("Next:") && err().contains("Code:"), err());
+    }
+
+    @Test
+    void misspeltCommandIsGuessed() {
+        assertEquals(Exit.USAGE, run("inbx"));
+        assertTrue(err().contains("Did you mean inbox"), err());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "start", "send", "pin", "pin set", "identity new", "relay status", "version"})
+    void helpIsEverywhere(String command) {
+        List<String> arguments = new ArrayList<>();
+        if (!command.isEmpty()) {
+            arguments.addAll(List.of(command.split(" ", -1)));
+        }
+        arguments.add("--help");
+        assertEquals(Exit.OK, run(arguments.toArray(new String[0])));
+        assertTrue(out().contains("Usage: parley"), out());
+        assertTrue(out().contains("--json"), out());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "session.locked,authentication,4",
+        "pin.wrong,authentication,1",
+        "recipient.unknown,rejected,1",
+        "feature.absent,unsupported,1",
+        "slot.empty,unavailable,5",
+        "relay.timeout,timeout,5",
+        "store.full,exhausted,5",
+        "store.corrupt,corrupt,70",
+        "internal.bug,internal,70"
+    })
+    void errorsOfTheNodeHaveStableExitCodes(String code, String kind, int exit) throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.refuses("message.send", code, kind);
+            assertEquals(exit, run("send", "bob", "hello"));
+            assertEquals("It did not happen.\n  Why:  Because.\n  Next: Do this.\n  Code: " + code + "\n", err());
+            assertEquals("", out());
+        }
+    }
+
+    @Test
+    void errorsAreJsonWhenAskedFor() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.refuses("message.send", "recipient.unknown", "rejected");
+            assertEquals(Exit.REFUSED, run("send", "bob", "hello", "--json"));
+            Map<String, Object> error = Json.member(Json.object(err.toByteArray()), "error");
+            assertEquals("recipient.unknown", error.get("code"));
+            assertEquals(1L, error.get("exit"));
+            assertEquals("Because.", error.get("why"));
+        }
+    }
+
+    @Test
+    void nodeThatEndsTheConnectionIsUnavailable() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            assertEquals(Exit.UNAVAILABLE, run("slots"));
+            assertEquals(1, node.heard.size());
+            assertTrue(err().contains("node.no-answer"), err());
+        }
+    }
+
+    @Test
+    void staleCardIsNoNode() throws Exception {
+        new FakeNode(data).close();
+        assertTrue(Files.exists(data.resolve("node.json")));
+        assertEquals(Exit.NOT_RUNNING, run("status"));
+    }
+
+    @Test
+    void textFromArgumentsAndFromInputArriveUnchanged() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("message.send", "\"result\":" + String.format(MESSAGE, "x"));
+            assertEquals(Exit.OK, run("send", "bob", "two", "words", "--as", "alice"));
+            assertEquals(
+                    Exit.OK,
+                    run(
+                            "\u0645\u0631\u062D\u0628\u0627 \uD83D\uDE80\nline 2\n",
+                            new ArrayDeque<>(),
+                            "send",
+                            "bob",
+                            "--stdin"));
+            Map<String, Object> first = params(node, 0);
+            assertEquals(Map.of("account", "alice", "to", "bob", "text", "two words"), first);
+            assertEquals(
+                    "\u0645\u0631\u062D\u0628\u0627 \uD83D\uDE80\nline 2",
+                    params(node, 1).get("text"));
+        }
+    }
+
+    private static Map<String, Object> params(FakeNode node, int call) throws IOException {
+        return Json.member(Json.object(node.heard.get(call).getBytes(StandardCharsets.UTF_8)), "params");
+    }
+
+    @Test
+    void brokenInputIsNotSent() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            Invocation invocation = new Invocation(
+                    new ByteArrayInputStream(new byte[] {'a', (byte) 0xC3}),
+                    new PrintStream(out, true, StandardCharsets.UTF_8),
+                    new PrintStream(err, true, StandardCharsets.UTF_8));
+            assertEquals(Exit.USAGE, Main.run(invocation, "send", "bob", "--stdin", "--data", data.toString()));
+            assertTrue(err().contains("cli.not-utf8"), err());
+            assertTrue(node.heard.isEmpty());
+        }
+    }
+
+    @Test
+    void foreignTextCannotCommandTheTerminal() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on(
+                    "message.list",
+                    "\"result\":{\"messages\":["
+                            + String.format(MESSAGE, "a\\u001b[31mred\\nsecond\\u009b2J\\u202eline")
+                                    .replace("\"bob\"", "\"b\\nob\\u202e\\u0007\"")
+                            + "]}");
+            assertEquals(Exit.OK, run("inbox"));
+            assertFalse(out().chars().anyMatch(c -> (c < 0x20 && c != '\n') || (c >= 0x7F && c < 0xA0)), out());
+            List<String> lines = out().lines().toList();
+            assertEquals(3, lines.size(), out());
+            assertTrue(lines.get(0).contains("b ob\uFFFD\uFFFD -> alice  [received]"), lines.get(0));
+            assertTrue(lines.get(1).startsWith("    a"), lines.get(1));
+            assertTrue(lines.get(2).startsWith("    second"), lines.get(2));
+        }
+    }
+
+    @Test
+    void followShowsWhatComesAndSaysWhyItEnds() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("message.list", "\"result\":{\"messages\":[" + String.format(MESSAGE, "old") + "]}")
+                    .on(
+                            "message.follow",
+                            // A notification may overtake the answer.
+                            "\"method\":\"message.event\",\"params\":" + String.format(MESSAGE, "early")
+                                    + "\n\"result\":{\"after\":5}\n\"method\":\"message.event\",\"params\":"
+                                    + String.format(MESSAGE, "late") + "\nbroken")
+                    .on("session.state", String.format(SESSION, true, true));
+            assertEquals(Exit.LOCKED, run("inbox", "--follow"));
+            assertEquals(
+                    List.of("old", "early", "late"),
+                    out().lines()
+                            .filter(line -> line.startsWith("    "))
+                            .map(String::strip)
+                            .toList());
+            assertEquals(5L, params(node, 1).get("after"));
+        }
+    }
+
+    @Test
+    void pinFromInputIsSentAndNeverShown() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("session.state", String.format(SESSION, true, false))
+                    .on("pin.set", String.format(SESSION, true, false));
+            assertEquals(Exit.OK, run("1111\n2222\n", new ArrayDeque<>(), "pin", "set", "--stdin"));
+            assertEquals(Map.of("current", "1111", "next", "2222"), params(node, 1));
+            assertFalse((out() + err()).contains("2222"));
+        }
+    }
+
+    @Test
+    void pinFromThePromptIsRepeatedAndWiped() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("session.state", String.format(SESSION, false, false))
+                    .on("pin.set", String.format(SESSION, true, false));
+            assertEquals(Exit.REFUSED, run("", new ArrayDeque<>(List.of("1234", "1235")), "pin", "set"));
+            assertTrue(err().contains("pin.repeat-differs"), err());
+            assertEquals(1, node.heard.size());
+            assertEquals(Exit.OK, run("", new ArrayDeque<>(List.of("1234", "1234")), "pin", "set"));
+            assertEquals(Map.of("next", "1234"), params(node, 2));
+            for (char[] secret : asked) {
+                assertArrayEquals(new char[4], secret);
+            }
+        }
+    }
+
+    @Test
+    void pinOutsideATerminalIsAskedForOnStdin() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("session.state", String.format(SESSION, true, true));
+            assertEquals(Exit.USAGE, run("unlock"));
+            assertTrue(err().contains("--stdin"), err());
+            assertEquals(1, node.heard.size());
+        }
+    }
+
+    @Test
+    void strangePassphrasesTravelWhole() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on(
+                    "identity.new",
+                    "\"result\":{\"name\":\"alice\",\"pubkey\":\"aa\",\"npub\":\"n\",\"nprofile\":\"p\",\"relays\":[],"
+                            + "\"locked\":false}");
+            String passphrase = "q\"uo\\te \t \u0634 \uD83D\uDE00";
+            assertEquals(Exit.OK, run(passphrase + "\n", new ArrayDeque<>(), "identity", "new", "alice", "--stdin"));
+            assertEquals(Map.of("name", "alice", "passphrase", passphrase), params(node, 0));
+        }
+    }
+
+    @Test
+    void ledgerSaysWhetherItIsExact() throws Exception {
+        String byState =
+                "\"byState\":{\"composed\":0,\"awaiting signer\":0,\"queued\":1,\"at relays\":2,\"delivered\":0,"
+                        + "\"read\":0,\"failed\":0},\"entries\":[]";
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("ledger.get", "\"result\":{\"sent\":3,\"exact\":true," + byState + "}");
+            assertEquals(Exit.OK, run("ledger"));
+            assertEquals("Ledger: 3 sent = 1 queued + 2 at relays (exact)\n", out());
+        }
+    }
+
+    @Test
+    void answerOfAnotherVersionIsNotGuessed() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("ledger.get", "\"result\":{\"sent\":\"three\"}");
+            assertEquals(Exit.BUG, run("ledger"));
+            assertTrue(err().contains("cli.answer-strange"), err());
+        }
+    }
+
+    @Test
+    void logsAreShownWithoutANode() throws Exception {
+        assertEquals(Exit.NOT_RUNNING, run("logs"));
+        Files.createDirectories(data.resolve("logs"));
+        Files.writeString(data.resolve("logs/parley.log"), "one\ntwo\nthree\n");
+        assertEquals(Exit.OK, run("logs", "-n", "2"));
+        assertEquals("two\nthree\n", out());
+    }
+}

@@ -1,0 +1,155 @@
+package im.parley.itests.container;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertTrue;
+
+import im.parley.api.lifecycle.Scope;
+import im.parley.messenger.Messenger;
+import im.parley.outbox.Ledger;
+import im.parley.slot.Slot;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import javax.inject.Inject;
+import org.junit.Before;
+import org.junit.Test;
+import org.junit.runner.RunWith;
+import org.ops4j.pax.exam.Configuration;
+import org.ops4j.pax.exam.Option;
+import org.ops4j.pax.exam.junit.PaxExam;
+import org.ops4j.pax.exam.spi.reactors.ExamReactorStrategy;
+import org.ops4j.pax.exam.spi.reactors.PerClass;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.ServiceReference;
+import org.osgi.service.cm.ConfigurationAdmin;
+
+/** The whole container under Pax Exam: what runs is the distribution, every part is up, and two people can talk in it. */
+@RunWith(PaxExam.class)
+@ExamReactorStrategy(PerClass.class)
+public class ContainerIT {
+
+    @Inject
+    private BundleContext context;
+
+    @Inject
+    private ConfigurationAdmin configurationAdmin;
+
+    @Configuration
+    public Option[] distribution() throws Exception {
+        DistributionOptions options = DistributionOptions.fresh();
+        PlanFile.write(options.plan());
+        return options.options();
+    }
+
+    @Before
+    public void configure() throws Exception {
+        if (configurationAdmin.listConfigurations("(service.pid=im.parley.slot.host)") == null) {
+            DistributionOptions.apply(PlanFile.configurations(), configurationAdmin);
+        }
+        await(
+                "all slots are there and filled",
+                () -> slots().size() == 7 && slots().stream().allMatch(Slot.Status::filled));
+        await("the messenger is there", () -> context.getServiceReference(Messenger.class) != null);
+    }
+
+    @Test
+    public void theBundlesAreTheDistributions() throws Exception {
+        Set<String> running = new TreeSet<>();
+        for (Bundle bundle : context.getBundles()) {
+            String name = bundle.getSymbolicName();
+            boolean ofTheTest = bundle.getBundleId() == 0
+                    || name.startsWith("org.ops4j.")
+                    || name.startsWith("PAXEXAM")
+                    || name.contains("hamcrest")
+                    || name.contains("junit")
+                    || name.contains("jakarta.inject");
+            if (!ofTheTest) {
+                running.add(name);
+                assertEquals(name + " is active", Bundle.ACTIVE, bundle.getState());
+            }
+        }
+        assertEquals(new TreeSet<>(PlanFile.bundles()), running);
+    }
+
+    @Test
+    public void everySlotIsFilledByItsConfiguredInstance() {
+        Map<String, String> filled = new TreeMap<>();
+        slots().forEach(status -> filled.put(status.slot(), status.instance()));
+        assertEquals(
+                Map.of(
+                        "curve", "im.parley.curve.secp256k1~main",
+                        "identity", "im.parley.identity.local~main",
+                        "scheme", "im.parley.scheme.nip17~main",
+                        "storage.events", "im.parley.storage.derby.events~main",
+                        "storage.records", "im.parley.storage.derby.records~main",
+                        "transport", "im.parley.transport.websocket~main",
+                        "transport.local", "im.parley.transport.local~main"),
+                filled);
+    }
+
+    @Test
+    public void twoPeopleTalkInsideTheContainer() throws Exception {
+        Messenger messenger = context.getService(context.getServiceReference(Messenger.class));
+        Ledger ledger = context.getService(context.getServiceReference(Ledger.class));
+        messenger.createAccount(Scope.DEFAULT, "alice", null);
+        messenger.createAccount(Scope.DEFAULT, "bob", null);
+        messenger.send(Scope.DEFAULT, "alice", "bob", "hello from the container");
+        messenger.send(Scope.DEFAULT, "bob", "alice", "नमस्ते");
+        await(
+                "both arrive",
+                () -> texts(messenger, "bob").contains("hello from the container")
+                        && texts(messenger, "alice").contains("नमस्ते"));
+        await("both are at the relay", () -> {
+            Ledger.Totals totals = totals(ledger);
+            return totals.exact() && totals.byState().get(Ledger.State.AT_RELAYS) == 2;
+        });
+    }
+
+    private static Ledger.Totals totals(Ledger ledger) {
+        try {
+            return ledger.totals(Scope.DEFAULT);
+        } catch (im.parley.api.lifecycle.ProviderException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static List<String> texts(Messenger messenger, String account) {
+        try {
+            return messenger.messages(Scope.DEFAULT, account, 0, 100).stream()
+                    .filter(message -> !message.outgoing())
+                    .map(Messenger.Message::text)
+                    .toList();
+        } catch (im.parley.api.lifecycle.ProviderException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private Collection<Slot.Status> slots() {
+        try {
+            ServiceReference<?>[] references = context.getServiceReferences(Slot.class.getName(), null);
+            List<Slot.Status> found = new ArrayList<>();
+            if (references != null) {
+                Arrays.stream(references).forEach(r -> found.add(((Slot<?>) context.getService(r)).status()));
+            }
+            return found;
+        } catch (org.osgi.framework.InvalidSyntaxException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static void await(String what, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + 60_000_000_000L;
+        while (!condition.getAsBoolean()) {
+            assertTrue("not within a minute: " + what, System.nanoTime() < deadline);
+            LockSupport.parkNanos(50_000_000);
+        }
+    }
+}

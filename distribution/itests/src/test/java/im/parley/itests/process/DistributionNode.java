@@ -1,0 +1,191 @@
+package im.parley.itests.process;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.File;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One node of the real distribution in a process of its own, driven through its {@code ./parley} as a person would. Data,
+ * state and runtime directories are the test's; the ports are free ones.
+ */
+final class DistributionNode implements AutoCloseable {
+    private static final Duration COMMAND = Duration.ofMinutes(2);
+
+    private final Path home = Path.of(System.getProperty("parley.dist"));
+    private final Path base;
+    private final int port;
+    private long pid;
+
+    private DistributionNode(Path base, int port) {
+        this.base = base;
+        this.port = port;
+    }
+
+    /** A node that is not started yet, with empty directories. */
+    static DistributionNode create(String name) throws IOException {
+        // Short, because the path of a Unix socket has little room.
+        Path base = Files.createTempDirectory(Path.of(System.getProperty("java.io.tmpdir")), "p-" + name);
+        Files.createDirectories(base.resolve("run"));
+        return new DistributionNode(base, freePorts());
+    }
+
+    private static int freePorts() throws IOException {
+        for (int attempt = 0; attempt < 100; attempt++) {
+            try (ServerSocket probe = new ServerSocket(0)) {
+                int port = probe.getLocalPort();
+                if (port < 65000 && isFree(port + 1) && isFree(port + 2) && isFree(port + 3)) {
+                    return port;
+                }
+            }
+        }
+        throw new IOException("no four free ports in a row");
+    }
+
+    private static boolean isFree(int port) {
+        try (ServerSocket probe = new ServerSocket(port)) {
+            return probe.isBound();
+        } catch (IOException taken) {
+            return false;
+        }
+    }
+
+    Path base() {
+        return base;
+    }
+
+    Path data() {
+        return base.resolve("data");
+    }
+
+    long pid() {
+        return pid;
+    }
+
+    int port() {
+        return port;
+    }
+
+    URI relayUrl() {
+        return URI.create("ws://127.0.0.1:" + port);
+    }
+
+    /** {@code ./parley start --detach …}; returns when the node is ready. */
+    JsonNode start(String... options) throws IOException, InterruptedException {
+        List<String> line = new ArrayList<>(List.of("start", "--detach", "--port-base", Integer.toString(port)));
+        line.addAll(List.of(options));
+        JsonNode started = json(line.toArray(String[]::new));
+        pid = json("status").path("pid").asLong();
+        if (pid == 0) {
+            throw new AssertionError("status gives no pid: " + json("status"));
+        }
+        return started;
+    }
+
+    /** Ends the process as a power button would end it. */
+    void kill() throws InterruptedException {
+        ProcessHandle handle = ProcessHandle.of(pid).orElseThrow();
+        handle.destroyForcibly();
+        try {
+            handle.onExit().get(30, TimeUnit.SECONDS);
+        } catch (java.util.concurrent.ExecutionException | java.util.concurrent.TimeoutException e) {
+            throw new AssertionError("the node did not die", e);
+        }
+    }
+
+    /** A command that must succeed, its answer as JSON. */
+    JsonNode json(String command, String... rest) throws IOException, InterruptedException {
+        return json(join(command, rest));
+    }
+
+    private JsonNode json(String[] line) throws IOException, InterruptedException {
+        String[] withJson = java.util.Arrays.copyOf(line, line.length + 1);
+        withJson[line.length] = "--json";
+        Result result = run("", withJson);
+        if (result.exit() != 0) {
+            throw new AssertionError(
+                    String.join(" ", line) + " ended with " + result.exit() + ": " + result.out() + result.err());
+        }
+        return Peers.JSON.readTree(result.out());
+    }
+
+    /** Any command, with its standard input. */
+    Result run(String input, String... line) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(home.resolve("parley").toString()));
+        command.addAll(List.of(line));
+        command.addAll(List.of("--data", data().toString()));
+        Path out = Files.createTempFile(base, "cmd", ".out");
+        Path err = Files.createTempFile(base, "cmd", ".err");
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
+        builder.environment().put("XDG_STATE_HOME", base.resolve("state").toString());
+        builder.environment().put("XDG_RUNTIME_DIR", base.resolve("run").toString());
+        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        Process process = builder.start();
+        process.getOutputStream().write(input.getBytes(StandardCharsets.UTF_8));
+        process.getOutputStream().close();
+        if (!process.waitFor(COMMAND.toSeconds(), TimeUnit.SECONDS)) {
+            process.destroyForcibly();
+            throw new AssertionError(String.join(" ", line) + " did not end within " + COMMAND);
+        }
+        Result result = new Result(process.exitValue(), Files.readString(out), Files.readString(err));
+        Files.delete(out);
+        Files.delete(err);
+        return result;
+    }
+
+    private static String[] join(String command, String... rest) {
+        String[] line = new String[rest.length + 1];
+        line[0] = command;
+        System.arraycopy(rest, 0, line, 1, rest.length);
+        return line;
+    }
+
+    /** Stops the node and removes what it left. */
+    @Override
+    public void close() throws IOException, InterruptedException {
+        if (pid != 0 && ProcessHandle.of(pid).map(ProcessHandle::isAlive).orElse(false)) {
+            Result stopped = run("", "stop");
+            if (stopped.exit() != 0) {
+                kill();
+            }
+        }
+        if (Boolean.getBoolean("parley.keep")) {
+            System.out.println("kept " + base);
+            return;
+        }
+        Files.walkFileTree(base, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                Files.delete(file);
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult postVisitDirectory(Path dir, IOException e) throws IOException {
+                Files.delete(dir);
+                return FileVisitResult.CONTINUE;
+            }
+        });
+    }
+
+    /** Every regular file under the node's directories. */
+    List<File> files() throws IOException {
+        try (java.util.stream.Stream<Path> all = Files.walk(base)) {
+            return all.filter(Files::isRegularFile).map(Path::toFile).toList();
+        }
+    }
+
+    record Result(int exit, String out, String err) {}
+}

@@ -1,0 +1,127 @@
+package im.parley.itests.process;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.AfterClass;
+import org.junit.BeforeClass;
+import org.junit.Test;
+
+/** Our relay and our messenger beside nostr-tools, which we did not write. */
+public class NostrToolsIT {
+    private static Peers peers;
+    private static DistributionNode node;
+    private static JsonNode alice;
+
+    @BeforeClass
+    public static void start() throws Exception {
+        peers = Peers.install();
+        node = DistributionNode.create("peers");
+        node.start();
+        alice = node.json("identity", "new", "alice");
+    }
+
+    @AfterClass
+    public static void stop() throws Exception {
+        if (node != null) {
+            node.close();
+        }
+    }
+
+    @Test
+    public void nostrToolsPublishesAndQueries() throws Exception {
+        JsonNode key = peers.run("key", Peers.arguments());
+        JsonNode published =
+                peers.run("publish", as(key).put("content", "from nostr-tools").put("count", 5));
+        assertEquals(5, published.path("ids").size());
+        ObjectNode query = at();
+        query.set(
+                "filter",
+                Peers.JSON.readTree("{\"authors\":[\"" + key.path("pk").asText() + "\"],\"limit\":3}"));
+        JsonNode found = peers.run("query", query);
+        assertEquals(3, found.path("events").size());
+        assertTrue(
+                "nostr-tools verifies what our relay serves",
+                found.path("verified").asBoolean());
+    }
+
+    @Test
+    public void nostrToolsAuthenticatesAndReadsOnlyItsOwnWraps() throws Exception {
+        JsonNode key = peers.run("key", Peers.arguments());
+        ObjectNode query = as(key);
+        query.set(
+                "filter",
+                Peers.JSON.readTree(
+                        "{\"kinds\":[1059],\"#p\":[\"" + key.path("pk").asText() + "\"]}"));
+        JsonNode mine = peers.run("query", query);
+        assertTrue(mine.path("closed").isNull());
+        ObjectNode foreign = as(key);
+        foreign.set(
+                "filter",
+                Peers.JSON.readTree(
+                        "{\"kinds\":[1059],\"#p\":[\"" + alice.path("pubkey").asText() + "\"]}"));
+        assertTrue(peers.run("query", foreign).path("closed").asText().startsWith("restricted:"));
+    }
+
+    @Test
+    public void aMessageFromNostrToolsIsAnsweredAndTheAnswerIsUnwrappedThere() throws Exception {
+        JsonNode key = peers.run("key", Peers.arguments());
+        ObjectNode lists = as(key);
+        lists.putArray("relays").add(node.relayUrl().toString());
+        peers.run("inboxRelays", lists);
+        peers.run("send", as(key).put("to", alice.path("pubkey").asText()).put("text", "hello from nostr-tools ✓"));
+        Waiting.until("it is shown", () -> texts().contains("hello from nostr-tools ✓"));
+
+        node.json("send", "--as", "alice", key.path("npub").asText(), "hello back from Parley — नमस्ते");
+        JsonNode inbox = peers.run("inbox", as(key).put("atLeast", 1));
+        assertEquals(1, inbox.path("messages").size());
+        JsonNode message = inbox.path("messages").get(0);
+        assertEquals("hello back from Parley — नमस्ते", message.path("text").asText());
+        assertEquals(alice.path("pubkey").asText(), message.path("from").asText());
+        assertEquals(14, message.path("kind").asInt());
+        assertTrue(message.path("wrapVerified").asBoolean());
+        assertTrue(message.path("sealVerified").asBoolean());
+        assertTrue(message.path("rumorIdOk").asBoolean());
+        Waiting.until("the ledger says at relays", () -> {
+            JsonNode ledger = node.json("ledger");
+            return ledger.path("exact").asBoolean()
+                    && ledger.path("sent").asLong()
+                            == ledger.path("byState").path("at relays").asLong();
+        });
+    }
+
+    @Test
+    public void aWrapDated47HoursBackAndPublishedAfterANewerOneIsShown() throws Exception {
+        JsonNode key = peers.run("key", Peers.arguments());
+        String to = alice.path("pubkey").asText();
+        peers.run(
+                "sendBackdated", as(key).put("to", to).put("text", "newer wrap").put("hours", 1));
+        Waiting.until("the newer one is shown", () -> texts().contains("newer wrap"));
+        assertEquals(0, node.run("", "stop").exit());
+        node.start();
+        peers.run(
+                "sendBackdated",
+                as(key).put("to", to).put("text", "older wrap, live").put("hours", 47));
+        Waiting.until("live", () -> texts().contains("older wrap, live"));
+    }
+
+    private static ObjectNode at() {
+        return Peers.arguments().put("url", node.relayUrl().toString());
+    }
+
+    private static ObjectNode as(JsonNode key) {
+        return at().put("sk", key.path("sk").asText());
+    }
+
+    private static List<String> texts() throws Exception {
+        List<String> texts = new ArrayList<>();
+        node.json("inbox", "--as", "alice")
+                .path("messages")
+                .forEach(m -> texts.add(m.path("text").asText()));
+        return texts;
+    }
+}

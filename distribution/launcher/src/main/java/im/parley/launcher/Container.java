@@ -1,0 +1,272 @@
+package im.parley.launcher;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Hashtable;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.apache.felix.framework.FrameworkFactory;
+import org.jspecify.annotations.Nullable;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.BundleContext;
+import org.osgi.framework.BundleException;
+import org.osgi.framework.Constants;
+import org.osgi.framework.FrameworkEvent;
+import org.osgi.framework.InvalidSyntaxException;
+import org.osgi.framework.ServiceReference;
+import org.osgi.framework.launch.Framework;
+import org.osgi.framework.startlevel.BundleStartLevel;
+import org.osgi.framework.startlevel.FrameworkStartLevel;
+import org.osgi.service.log.LogService;
+
+/** One framework, from checked jars to ready, and down again. {@code boot} is called once; {@code stop} from any thread. */
+final class Container {
+    /** Configuration Admin is up here, nothing that reads a configuration is. */
+    static final int CONFIGURED_START_LEVEL = 5;
+
+    /** Everything is up here. */
+    static final int LAST_START_LEVEL = 100;
+
+    /** Registered by the control app: a {@code Supplier} of what is missing and what failed, in types of the JDK. */
+    private static final String READINESS = "(parley.readiness=node)";
+
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(45);
+    private static final long POLL_MILLIS = 25;
+
+    /** After an error, how long the rest may still become ready before the start is given up. */
+    private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private final Framework framework;
+    private final LogBridge log;
+
+    private Container(Framework framework, LogBridge log) {
+        this.framework = framework;
+        this.log = log;
+    }
+
+    static Container boot(
+            Path cache,
+            List<LaunchPlan.Install> installs,
+            Map<String, Map<String, Object>> configurations,
+            Map<String, String> extraProperties)
+            throws LauncherException {
+        LogBridge log = new LogBridge();
+        Map<String, Object> properties = new LinkedHashMap<>(frameworkProperties(cache));
+        properties.putAll(extraProperties);
+        properties.put("felix.log.logger", log.frameworkLogger());
+        Container container = new Container(new FrameworkFactory().newFramework(properties), log);
+        try {
+            container.run(installs, configurations);
+            return container;
+        } catch (BundleException e) {
+            container.stop();
+            throw failed(String.valueOf(e.getMessage()), e);
+        } catch (LauncherException | RuntimeException e) {
+            container.stop();
+            throw e;
+        }
+    }
+
+    static Map<String, String> frameworkProperties(Path cache) {
+        Map<String, String> properties = new LinkedHashMap<>();
+        properties.put(Constants.FRAMEWORK_STORAGE, cache.toString());
+        properties.put(Constants.FRAMEWORK_STORAGE_CLEAN, Constants.FRAMEWORK_STORAGE_CLEAN_ONFIRSTINIT);
+        properties.put(Constants.FRAMEWORK_BEGINNING_STARTLEVEL, String.valueOf(CONFIGURED_START_LEVEL));
+        properties.put(Constants.FRAMEWORK_BSNVERSION, Constants.FRAMEWORK_BSNVERSION_MULTIPLE);
+        properties.put(Constants.FRAMEWORK_BOOTDELEGATION, "");
+        properties.put("felix.bootdelegation.implicit", "false");
+        properties.put("felix.cache.locking", "true");
+        properties.put("felix.log.level", "2");
+        // The host's own SLF4J serves the bundles too, so a node has one log and no logging bundles.
+        properties.put(
+                Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA,
+                "org.slf4j;version=2.0.17,org.slf4j.event;version=2.0.17,org.slf4j.helpers;version=2.0.17,"
+                        + "org.slf4j.spi;version=2.0.17,org.osgi.service.log;version=1.5");
+        properties.put("ds.lock.timeout.milliseconds", "30000");
+        properties.put("ds.stop.timeout.milliseconds", "30000");
+        properties.put("ds.loglevel", "2");
+        properties.put("ds.log.extension", "true");
+        return properties;
+    }
+
+    private void run(List<LaunchPlan.Install> installs, Map<String, Map<String, Object>> configurations)
+            throws BundleException, LauncherException {
+        framework.init();
+        BundleContext context = framework.getBundleContext();
+        context.addFrameworkListener(event -> {
+            if (event.getType() == FrameworkEvent.ERROR) {
+                log.remember(
+                        String.valueOf(event.getBundle().getSymbolicName()), "did not start", event.getThrowable());
+                org.slf4j.LoggerFactory.getLogger(Container.class)
+                        .error("{} did not start", event.getBundle().getSymbolicName(), event.getThrowable());
+            }
+        });
+        context.registerService(
+                new String[] {LogService.class.getName(), org.osgi.service.log.LoggerFactory.class.getName()},
+                log,
+                new Hashtable<>());
+        List<Bundle> bundles = new ArrayList<>();
+        for (LaunchPlan.Install install : installs) {
+            Bundle bundle = context.installBundle("reference:" + install.file().toUri());
+            bundle.adapt(BundleStartLevel.class).setStartLevel(install.startLevel());
+            bundles.add(bundle);
+        }
+        for (Bundle bundle : bundles) {
+            if (bundle.getHeaders().get(Constants.FRAGMENT_HOST) == null) {
+                bundle.start();
+            }
+        }
+        framework.start();
+        ConfigurationDoor.apply(context, configurations);
+        CountDownLatch reached = new CountDownLatch(1);
+        framework.adapt(FrameworkStartLevel.class).setStartLevel(LAST_START_LEVEL, event -> reached.countDown());
+        await(reached);
+        for (Bundle bundle : bundles) {
+            if (bundle.getState() == Bundle.INSTALLED) {
+                throw failed(bundle.getSymbolicName() + " cannot be resolved. " + firstError(), null);
+            }
+        }
+    }
+
+    private static void await(CountDownLatch latch) throws LauncherException {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted();
+        }
+    }
+
+    private String firstError() {
+        List<String> errors = log.errors();
+        return errors.isEmpty() ? "" : errors.get(0);
+    }
+
+    /**
+     * Waits until the node says that nothing is missing.
+     *
+     * @throws LauncherException {@code node.not-ready}, naming what is missing; the framework still runs
+     */
+    void awaitReady(Duration limit) throws LauncherException {
+        long start = System.nanoTime();
+        long firstErrorAt = 0;
+        boolean failedBefore = false;
+        List<String> missing = List.of("the control app");
+        while (System.nanoTime() - start < limit.toNanos()) {
+            missing = missing();
+            if (missing.isEmpty()) {
+                return;
+            }
+            if (!log.errors().isEmpty()) {
+                firstErrorAt = failedBefore ? firstErrorAt : System.nanoTime();
+                failedBefore = true;
+                if (System.nanoTime() - firstErrorAt > GRACE_NANOS) {
+                    break;
+                }
+            }
+            try {
+                if (framework.waitForStop(POLL_MILLIS).getType() != FrameworkEvent.WAIT_TIMEDOUT) {
+                    throw notReady(List.of("it was stopped while it started"), log.errors());
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw interrupted();
+            }
+        }
+        throw notReady(missing, log.errors());
+    }
+
+    /** What the node still lacks; throws if something failed that will not heal by itself. */
+    private List<String> missing() throws LauncherException {
+        BundleContext context = framework.getBundleContext();
+        if (context == null) {
+            return List.of("the framework");
+        }
+        ServiceReference<?>[] references;
+        try {
+            references = context.getServiceReferences(Supplier.class.getName(), READINESS);
+        } catch (InvalidSyntaxException e) {
+            throw new IllegalStateException(e);
+        }
+        if (references == null) {
+            return List.of("the control app");
+        }
+        Object service = context.getService(references[0]);
+        Object answer = service instanceof Supplier<?> readiness ? readiness.get() : null;
+        context.ungetService(references[0]);
+        if (!(answer instanceof Map<?, ?> state)
+                || !(state.get("missing") instanceof List<?> missing)
+                || !(state.get("failed") instanceof Map<?, ?> failed)) {
+            return List.of("the control app");
+        }
+        for (Map.Entry<?, ?> failure : failed.entrySet()) {
+            String code = String.valueOf(failure.getKey());
+            throw new LauncherException(
+                    code,
+                    "The node could not start all of its parts and was stopped.",
+                    String.valueOf(failure.getValue()),
+                    code.startsWith("http.port")
+                            ? "Free the port, or choose others with --port-base, and start again."
+                            : "Correct what is named and start again; the log tells more.");
+        }
+        return missing.stream().map(String::valueOf).toList();
+    }
+
+    private static LauncherException notReady(List<String> missing, List<String> errors) {
+        String why = "Missing: " + String.join("; ", missing) + "."
+                + (errors.isEmpty() ? "" : " First errors: " + String.join(" | ", errors) + ".");
+        return new LauncherException(
+                "node.not-ready",
+                "The node did not become ready and was stopped.",
+                why,
+                "Correct what is named; the whole story is in the log.");
+    }
+
+    private static LauncherException interrupted() {
+        return new LauncherException(
+                "node.not-ready",
+                "The node was not started.",
+                "The start was interrupted.",
+                "Start it again when you want it.");
+    }
+
+    private static LauncherException failed(String why, @Nullable Throwable cause) {
+        return new LauncherException(
+                "bundle.failed",
+                "A part of the node did not start, so the node was stopped.",
+                why,
+                "Unpack the distribution again if it was changed; else report this with the log.",
+                cause);
+    }
+
+    @Nullable
+    BundleContext context() {
+        return framework.getBundleContext();
+    }
+
+    /** Returns when the framework is down, whoever stopped it. */
+    void await() throws InterruptedException {
+        framework.waitForStop(0);
+    }
+
+    /** Stops the framework, apps first. Idempotent. */
+    void stop() {
+        try {
+            framework.stop();
+            FrameworkEvent event = framework.waitForStop(STOP_LIMIT.toMillis());
+            if (event.getType() == FrameworkEvent.WAIT_TIMEDOUT) {
+                org.slf4j.LoggerFactory.getLogger(Container.class)
+                        .error("the framework did not stop within {} s", STOP_LIMIT.toSeconds());
+            }
+        } catch (BundleException e) {
+            org.slf4j.LoggerFactory.getLogger(Container.class).error("the framework did not stop cleanly", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

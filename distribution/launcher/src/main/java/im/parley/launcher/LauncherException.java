@@ -1,0 +1,54 @@
+package im.parley.launcher;
+
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Why a node did not start, in three parts for people and one stable code for machines. Never holds a secret.
+ *
+ * <p>Codes: {@code node.running}, {@code distribution.tampered}, {@code distribution.missing}, {@code
+ * distribution.invalid}, {@code stack.corrupt}, {@code data.unusable}, {@code runtime.unsafe}, {@code config.invalid},
+ * {@code bundle.failed}, {@code node.not-ready}.
+ */
+public final class LauncherException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    private final String code;
+    private final String what;
+    private final String why;
+    private final String next;
+
+    /**
+     * @param code stable, lower case, dotted
+     * @param what what happened
+     * @param why the cause
+     * @param next what a person can do
+     */
+    public LauncherException(String code, String what, String why, String next) {
+        this(code, what, why, next, null);
+    }
+
+    public LauncherException(String code, String what, String why, String next, @Nullable Throwable cause) {
+        super(code + ": " + what + " " + why + " " + next, cause);
+        this.code = Objects.requireNonNull(code);
+        this.what = Objects.requireNonNull(what);
+        this.why = Objects.requireNonNull(why);
+        this.next = Objects.requireNonNull(next);
+    }
+
+    public String code() {
+        return code;
+    }
+
+    public String what() {
+        return what;
+    }
+
+    public String why() {
+        return why;
+    }
+
+    public String next() {
+        return next;
+    }
+}

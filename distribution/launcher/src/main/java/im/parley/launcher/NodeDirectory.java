@@ -1,0 +1,281 @@
+package im.parley.launcher;
+
+import com.sun.security.auth.module.UnixSystem;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A node's data directory: owned by the user alone, and by one process at a time. While a node runs, {@code node.json}
+ * says how to reach it.
+ */
+public final class NodeDirectory implements AutoCloseable {
+    private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
+    private static final String LOCK = "node.lock";
+    private static final String CARD = "node.json";
+    private static final int MAX_SOCKET_BYTES = 100;
+
+    private final Path root;
+    private final FileChannel channel;
+    private final FileLock lock;
+
+    private NodeDirectory(Path root, FileChannel channel, FileLock lock) {
+        this.root = root;
+        this.channel = channel;
+        this.lock = lock;
+    }
+
+    /**
+     * How to reach a node that runs.
+     *
+     * @param socket control socket
+     * @param pid process
+     * @param version of the distribution it runs
+     */
+    public record Card(Path socket, long pid, String version) {}
+
+    /**
+     * The card of the node that runs on a data directory.
+     *
+     * @return null if none runs; one that was killed may have left its card, so the socket decides
+     */
+    public static @Nullable Card card(Path dataDir) {
+        try {
+            Map<String, Object> card = Json.object(Files.readAllBytes(dataDir.resolve(CARD)));
+            return new Card(Path.of(Json.text(card, "socket")), Json.number(card, "pid"), Json.text(card, "version"));
+        } catch (IOException | RuntimeException unreadable) {
+            return null;
+        }
+    }
+
+    /**
+     * Makes the directory if needed and takes its lock.
+     *
+     * @throws LauncherException {@code node.running}, {@code data.unusable}
+     */
+    static NodeDirectory open(Path root) throws LauncherException {
+        ownerOnly(root, "data.unusable", "The data directory cannot be used.");
+        FileChannel channel = null;
+        try {
+            channel = FileChannel.open(
+                    root.resolve(LOCK),
+                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            FileLock lock = tryLock(channel);
+            if (lock == null) {
+                channel.close();
+                throw running(root);
+            }
+            NodeDirectory directory = new NodeDirectory(root, channel, lock);
+            for (String name : Set.of("stack", "jars", "logs")) {
+                ownerOnly(root.resolve(name), "data.unusable", "The data directory cannot be used.");
+            }
+            return directory;
+        } catch (IOException e) {
+            closeQuietly(channel);
+            throw unusable(root, e);
+        }
+    }
+
+    private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock();
+        } catch (OverlappingFileLockException sameProcess) {
+            return null;
+        }
+    }
+
+    private static LauncherException running(Path root) {
+        Card card = card(root);
+        return new LauncherException(
+                "node.running",
+                "A node runs on " + root + " already.",
+                card == null ? "Another process holds its lock." : "Process " + card.pid() + " holds its lock.",
+                "Use it (./parley status), stop it (./parley stop), or start this one with another --data directory.");
+    }
+
+    Path root() {
+        return root;
+    }
+
+    Path sub(String name) {
+        return root.resolve(name);
+    }
+
+    void writeCard(Card card) throws LauncherException {
+        Map<String, Object> content = new LinkedHashMap<>();
+        content.put("socket", card.socket().toString());
+        content.put("pid", card.pid());
+        content.put("version", card.version());
+        try {
+            DurableFile.write(sub(CARD), Json.pretty(content));
+        } catch (IOException e) {
+            throw unusable(sub(CARD), e);
+        }
+    }
+
+    /** Empties the framework's cache: it is made anew at every start, so it can never disagree with the generation. */
+    Path freshCache() throws LauncherException {
+        Path cache = sub("cache");
+        try {
+            delete(cache);
+            Files.createDirectory(cache, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+            return cache;
+        } catch (IOException e) {
+            throw unusable(cache, e);
+        }
+    }
+
+    private static void delete(Path path) throws IOException {
+        if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(path)) {
+                for (Path entry : entries) {
+                    delete(entry);
+                }
+            }
+        }
+        Files.deleteIfExists(path);
+    }
+
+    /** Takes the card away and gives the lock back. Idempotent. */
+    @Override
+    public void close() {
+        try {
+            if (lock.isValid()) {
+                Files.deleteIfExists(sub(CARD));
+                lock.release();
+            }
+        } catch (IOException e) {
+            // The lock goes with the channel or the process; a stale card is recognised by its dead socket.
+            closeQuietly(channel);
+        }
+        closeQuietly(channel);
+    }
+
+    private static void closeQuietly(@Nullable FileChannel channel) {
+        try {
+            if (channel != null) {
+                channel.close();
+            }
+        } catch (IOException e) {
+            org.slf4j.LoggerFactory.getLogger(NodeDirectory.class).debug("closing the lock file: {}", e.toString());
+        }
+    }
+
+    /**
+     * Where the control socket of a data directory belongs: a short name, since the system allows about a hundred bytes.
+     *
+     * @param chosen the directory if a host chose one
+     * @param environment as {@link System#getenv()}
+     */
+    static Path socketFor(Path dataDir, @Nullable Path chosen, Map<String, String> environment)
+            throws LauncherException {
+        String name = shortHash(dataDir) + ".sock";
+        if (chosen != null) {
+            return usableSocket(chosen.resolve(name));
+        }
+        String runtime = environment.get("XDG_RUNTIME_DIR");
+        if (runtime != null && runtime.startsWith("/") && Files.isWritable(Path.of(runtime))) {
+            Path socket = Path.of(runtime, "parley", name);
+            if (bytesOf(socket) <= MAX_SOCKET_BYTES) {
+                return usableSocket(socket);
+            }
+        }
+        return usableSocket(Path.of("/tmp/parley-" + new UnixSystem().getUid(), name));
+    }
+
+    private static Path usableSocket(Path socket) throws LauncherException {
+        if (bytesOf(socket) > MAX_SOCKET_BYTES) {
+            throw new LauncherException(
+                    "runtime.unsafe",
+                    "There is no place for the control socket.",
+                    "The path " + socket + " is longer than " + MAX_SOCKET_BYTES + " bytes, which the system refuses.",
+                    "Choose a shorter runtime directory.");
+        }
+        Path directory = socket.getParent();
+        if (directory == null) {
+            throw new IllegalArgumentException("a socket has a directory");
+        }
+        ownerOnly(directory, "runtime.unsafe", "The directory of the control socket is not safe.");
+        return socket;
+    }
+
+    /** The default place of the device key of a data directory. */
+    static Path stateFor(Path dataDir, Map<String, String> environment) {
+        String state = environment.get("XDG_STATE_HOME");
+        Path base = state != null && state.startsWith("/")
+                ? Path.of(state)
+                : Path.of(System.getProperty("user.home", "/"), ".local", "state");
+        return base.resolve("parley").resolve(shortHash(dataDir));
+    }
+
+    private static String shortHash(Path dataDir) {
+        return Hashes.sha256(dataDir.toString().getBytes(StandardCharsets.UTF_8))
+                .substring(0, 16);
+    }
+
+    private static int bytesOf(Path socket) {
+        return socket.toString().getBytes(StandardCharsets.UTF_8).length;
+    }
+
+    /**
+     * Makes a directory of mode 0700, or checks that it is a real directory of this user and closes it to others.
+     *
+     * @throws LauncherException with the given code and first sentence
+     */
+    static void ownerOnly(Path directory, String code, String what) throws LauncherException {
+        try {
+            if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
+                Path parent = directory.getParent();
+                if (parent != null) {
+                    Files.createDirectories(parent, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+                }
+                Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
+            }
+            if (!Files.isDirectory(directory, LinkOption.NOFOLLOW_LINKS)) {
+                throw refused(code, what, directory, "is not a directory (a link does not do)");
+            }
+            Object owner = Files.getAttribute(directory, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+            if (((Number) owner).longValue() != new UnixSystem().getUid()) {
+                throw refused(code, what, directory, "belongs to another user");
+            }
+            if (!Files.getPosixFilePermissions(directory, LinkOption.NOFOLLOW_LINKS)
+                    .equals(OWNER_ONLY)) {
+                Files.setPosixFilePermissions(directory, OWNER_ONLY);
+            }
+        } catch (NoSuchFileException e) {
+            throw refused(code, what, directory, "cannot be made: " + e.getMessage() + " is missing");
+        } catch (IOException | UnsupportedOperationException e) {
+            throw new LauncherException(
+                    code, what, directory + ": " + e + ".", "Choose another directory or correct its rights.", e);
+        }
+    }
+
+    private static LauncherException refused(String code, String what, Path directory, String why) {
+        return new LauncherException(
+                code, what, directory + " " + why + ".", "Choose another directory, or move that one away.");
+    }
+
+    static LauncherException unusable(Path file, IOException cause) {
+        return new LauncherException(
+                "data.unusable",
+                "The data directory cannot be used.",
+                file + ": " + cause + ".",
+                "Check free space and the rights of the directory, then start again.",
+                cause);
+    }
+}

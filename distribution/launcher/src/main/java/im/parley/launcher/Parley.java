@@ -1,0 +1,259 @@
+package im.parley.launcher;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.osgi.framework.BundleContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running node. It has no static state and changes nothing of the process it lives in, so several may run in one
+ * process on different data directories.
+ *
+ * <p>The bundles log through the SLF4J that this class was loaded with. Thread-safe.
+ */
+public final class Parley implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Parley.class);
+
+    private static final String OPTIONS = "start.json";
+
+    private final NodeDirectory directory;
+    private final Container container;
+    private final Path socket;
+    private final String version;
+    private final long generation;
+    private final int portBase;
+
+    private Parley(
+            NodeDirectory directory, Container container, Path socket, String version, long generation, int portBase) {
+        this.directory = directory;
+        this.container = container;
+        this.socket = socket;
+        this.version = version;
+        this.generation = generation;
+        this.portBase = portBase;
+    }
+
+    /**
+     * Starts a node: checks every file of the distribution, takes the data directory, boots the framework from the current
+     * stack generation and returns when all of it is ready. Takes seconds. If it throws, nothing is left running.
+     */
+    public static Parley start(ParleyConfig config) throws LauncherException {
+        DistributionLock lock = DistributionLock.read(config.home());
+        NodeDirectory directory = NodeDirectory.open(config.dataDir());
+        try {
+            return start(config, lock, directory);
+        } catch (LauncherException | RuntimeException e) {
+            directory.close();
+            throw e;
+        }
+    }
+
+    private static Parley start(ParleyConfig config, DistributionLock lock, NodeDirectory directory)
+            throws LauncherException {
+        Prepared prepared = prepare(config, lock, directory);
+        LaunchPlan plan = prepared.plan();
+        LOG.info(
+                "starting version {}, stack generation {}, features {}",
+                lock.version(),
+                plan.generation(),
+                plan.features());
+        Container container = Container.boot(
+                directory.freshCache(), plan.bundles(), plan.configurations(), config.frameworkProperties());
+        try {
+            container.awaitReady(config.readyWithin());
+            prepared.options().keep(directory.sub(OPTIONS));
+            directory.writeCard(new NodeDirectory.Card(
+                    prepared.socket(), ProcessHandle.current().pid(), lock.version()));
+        } catch (LauncherException | RuntimeException e) {
+            container.stop();
+            throw e;
+        }
+        LOG.info("ready");
+        return new Parley(
+                directory,
+                container,
+                prepared.socket(),
+                lock.version(),
+                plan.generation(),
+                prepared.options().portBase());
+    }
+
+    /**
+     * What {@link #start} would boot, for a host that brings its own OSGi framework, such as an integration test. Checks
+     * every file of the distribution and writes the stack generation, as a start does, but boots nothing.
+     */
+    public static LaunchPlan plan(ParleyConfig config) throws LauncherException {
+        DistributionLock lock = DistributionLock.read(config.home());
+        NodeDirectory directory = NodeDirectory.open(config.dataDir());
+        try {
+            return prepare(config, lock, directory).plan();
+        } finally {
+            directory.close();
+        }
+    }
+
+    private record Prepared(LaunchPlan plan, Path socket, StartOptions options) {}
+
+    private static Prepared prepare(ParleyConfig config, DistributionLock lock, NodeDirectory directory)
+            throws LauncherException {
+        StartOptions options = StartOptions.resolve(
+                directory.sub(OPTIONS), config, NodeDirectory.stateFor(directory.root(), System.getenv()));
+        JarStore jars = new JarStore(directory.sub("jars"));
+        for (DistributionLock.Jar jar : lock.jars()) {
+            byte[] checked = DistributionLock.checked(config.home(), jar.file(), jar.sha256());
+            if (jar.bundle()) {
+                jars.admit(jar.sha256(), checked);
+            }
+        }
+        StackFiles stack = new StackFiles(directory.sub("stack"));
+        StackFiles.Numbered current = currentStack(stack, config.home(), lock, options.features());
+        List<LaunchPlan.Install> installs = new ArrayList<>();
+        for (Generation.BundleEntry bundle : current.generation().bundles()) {
+            installs.add(new LaunchPlan.Install(bundle.bsn(), jars.verified(bundle.sha256()), bundle.startLevel()));
+        }
+        jars.keepOnly(stack.prune(current.number()));
+
+        NodeDirectory.ownerOnly(options.stateDir(), "data.unusable", "The directory of the device key cannot be used.");
+        Path socket = NodeDirectory.socketFor(directory.root(), config.runtimeDir(), System.getenv());
+        Placeholders placeholders = new Placeholders(
+                values(config, lock, options, directory, socket, current),
+                Map.of(
+                        "parley.relay.urls",
+                        options.relayUrls(),
+                        "parley.relay.hosts",
+                        options.relayHosts().stream()
+                                .map(host -> "relay=" + host)
+                                .toList()));
+        Map<String, Map<String, Object>> configurations = new LinkedHashMap<>();
+        for (Map.Entry<String, Map<String, Object>> configuration :
+                current.generation().complete().entrySet()) {
+            configurations.put(
+                    configuration.getKey(), placeholders.resolve(configuration.getKey(), configuration.getValue()));
+        }
+        LaunchPlan plan = new LaunchPlan(
+                current.number(),
+                options.features().stream().sorted().toList(),
+                installs,
+                configurations,
+                Container.frameworkProperties(directory.root().resolve("cache")));
+        return new Prepared(plan, socket, options);
+    }
+
+    /** The current generation, or a new one if there is none or the distribution or the wanted features changed. */
+    private static StackFiles.Numbered currentStack(
+            StackFiles stack, Path home, DistributionLock lock, Set<String> wanted) throws LauncherException {
+        List<String> names = new ArrayList<>();
+        names.add("base");
+        names.addAll(wanted);
+        names.sort(null);
+        StackFiles.Numbered current = stack.current();
+        if (current != null
+                && current.generation().lock().equals(lock.hash())
+                && current.generation().features().equals(names)) {
+            return current;
+        }
+        Map<String, Feature> features = new LinkedHashMap<>();
+        for (String name : names) {
+            features.put(name, feature(home, lock, name));
+        }
+        return stack.append(Generation.of(lock, features));
+    }
+
+    private static Feature feature(Path home, DistributionLock lock, String name) throws LauncherException {
+        String file = "features/" + name + ".json";
+        String sha256 = lock.features().get(file);
+        if (sha256 == null) {
+            throw DistributionLock.tampered(file, DistributionLock.FILE + " does not list it", null);
+        }
+        try {
+            return Feature.parse(DistributionLock.checked(home, file, sha256));
+        } catch (IOException e) {
+            throw new LauncherException(
+                    "distribution.invalid",
+                    "The feature " + name + " cannot be understood.",
+                    file + ": " + e.getMessage() + ".",
+                    "Unpack the distribution again; if it was built here, correct the file.",
+                    e);
+        }
+    }
+
+    private static Map<String, String> values(
+            ParleyConfig config,
+            DistributionLock lock,
+            StartOptions options,
+            NodeDirectory directory,
+            Path socket,
+            StackFiles.Numbered current) {
+        Map<String, String> values = new LinkedHashMap<>();
+        values.put("parley.data", directory.root().toString());
+        values.put("parley.state", options.stateDir().toString());
+        values.put("parley.logs", directory.sub("logs").toString());
+        values.put("parley.socket", socket.toString());
+        values.put("parley.version", lock.version());
+        values.put("parley.generation", String.valueOf(current.number()));
+        values.put("parley.features", String.join(",", options.features()));
+        values.put("parley.testing", String.valueOf(config.testing()));
+        values.put("parley.port.relay", String.valueOf(options.portBase()));
+        values.put("parley.port.web", String.valueOf(options.portBase() + 1));
+        values.put("parley.port.files", String.valueOf(options.portBase() + 2));
+        values.put("parley.port.admin", String.valueOf(options.portBase() + 3));
+        return values;
+    }
+
+    /** The socket on which the node speaks JSON-RPC 2.0; for this user only. */
+    public Path controlSocket() {
+        return socket;
+    }
+
+    /** Of the distribution. */
+    public String version() {
+        return version;
+    }
+
+    /** Number of the stack generation that runs. */
+    public long generation() {
+        return generation;
+    }
+
+    /** Port of the relay; the others follow it. */
+    public int portBase() {
+        return portBase;
+    }
+
+    /** The framework's context, for a host that registers services of its own; null once stopped. */
+    public @Nullable BundleContext context() {
+        return container.context();
+    }
+
+    /** Returns when the node is down, whether by {@link #close}, {@code ./parley stop} or its own framework. */
+    public void await() throws InterruptedException {
+        container.await();
+    }
+
+    /** Stops the node and returns when it is down. Idempotent. */
+    @Override
+    public void close() {
+        container.stop();
+        directory.close();
+    }
+
+    /** The directory of the distribution that a class was loaded from: the parent of the {@code lib} its jar lies in. */
+    public static @Nullable Path homeOf(Class<?> type) {
+        java.security.CodeSource source = type.getProtectionDomain().getCodeSource();
+        if (source == null || source.getLocation() == null) {
+            return null;
+        }
+        Path jar = Path.of(java.net.URI.create(source.getLocation().toString()));
+        Path lib = jar.getParent();
+        Path home = lib == null ? null : lib.getParent();
+        return home != null && Files.exists(home.resolve(DistributionLock.FILE)) ? home : null;
+    }
+}

@@ -1,0 +1,211 @@
+package im.parley.launcher;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/** What a host application, or the command line, decides about one node. Immutable. */
+public final class ParleyConfig {
+    /** Where the ports begin unless said otherwise: relay, then web, files and admin on the next three. */
+    public static final int DEFAULT_PORT_BASE = 7470;
+
+    /** The capabilities a node may have; {@code base} comes with each. */
+    public static final Set<String> FEATURES = Set.of("personal", "infrastructure");
+
+    private static final int MIN_PORT_BASE = 1024;
+    private static final int MAX_PORT_BASE = 65532;
+
+    private final Path home;
+    private final Path dataDir;
+    private final @Nullable Path stateDir;
+    private final @Nullable Path runtimeDir;
+    private final @Nullable Integer portBase;
+    private final @Nullable List<String> relayUrls;
+    private final Set<String> features;
+    private final Map<String, String> frameworkProperties;
+    private final boolean testing;
+    private final Duration readyWithin;
+
+    private ParleyConfig(Builder builder) {
+        this.home = builder.home.toAbsolutePath().normalize();
+        this.dataDir = builder.dataDir.toAbsolutePath().normalize();
+        this.stateDir = builder.stateDir == null
+                ? null
+                : builder.stateDir.toAbsolutePath().normalize();
+        this.runtimeDir = builder.runtimeDir == null
+                ? null
+                : builder.runtimeDir.toAbsolutePath().normalize();
+        this.portBase = builder.portBase;
+        this.relayUrls = builder.relayUrls == null ? null : List.copyOf(builder.relayUrls);
+        this.features = Set.copyOf(builder.features);
+        this.frameworkProperties = Map.copyOf(builder.frameworkProperties);
+        this.testing = builder.testing;
+        this.readyWithin = builder.readyWithin;
+    }
+
+    /**
+     * @param home directory of the unpacked distribution; only read
+     * @param dataDir where the node keeps everything but its device key; made if absent
+     */
+    public static Builder builder(Path home, Path dataDir) {
+        return new Builder(home, dataDir);
+    }
+
+    Path home() {
+        return home;
+    }
+
+    Path dataDir() {
+        return dataDir;
+    }
+
+    @Nullable
+    Path stateDir() {
+        return stateDir;
+    }
+
+    @Nullable
+    Path runtimeDir() {
+        return runtimeDir;
+    }
+
+    @Nullable
+    Integer portBase() {
+        return portBase;
+    }
+
+    @Nullable
+    List<String> relayUrls() {
+        return relayUrls;
+    }
+
+    Set<String> features() {
+        return features;
+    }
+
+    Map<String, String> frameworkProperties() {
+        return frameworkProperties;
+    }
+
+    boolean testing() {
+        return testing;
+    }
+
+    Duration readyWithin() {
+        return readyWithin;
+    }
+
+    /** Collects the decisions. Not thread-safe. */
+    public static final class Builder {
+        private final Path home;
+        private final Path dataDir;
+        private @Nullable Path stateDir;
+        private @Nullable Path runtimeDir;
+        private @Nullable Integer portBase;
+        private @Nullable List<String> relayUrls;
+        private final Set<String> features = new TreeSet<>();
+        private final Map<String, String> frameworkProperties = new LinkedHashMap<>();
+        private boolean testing;
+        private Duration readyWithin = Duration.ofMinutes(2);
+
+        private Builder(Path home, Path dataDir) {
+            this.home = home;
+            this.dataDir = dataDir;
+        }
+
+        /**
+         * Where the device key lives, outside the data directory so that a copy of the data alone opens nothing. Default:
+         * {@code parley/<hash of the data directory>} under {@code $XDG_STATE_HOME} or {@code ~/.local/state}.
+         */
+        public Builder stateDir(Path directory) {
+            this.stateDir = directory;
+            return this;
+        }
+
+        /** Where the control socket lives. Default: {@code $XDG_RUNTIME_DIR/parley}, else {@code /tmp/parley-<uid>}. */
+        public Builder runtimeDir(Path directory) {
+            this.runtimeDir = directory;
+            return this;
+        }
+
+        /**
+         * Port of the relay; web, files and admin follow. Default: what the last start used, at first {@value
+         * ParleyConfig#DEFAULT_PORT_BASE}.
+         *
+         * @throws IllegalArgumentException outside 1024 to 65532
+         */
+        public Builder portBase(int port) {
+            if (port < MIN_PORT_BASE || port > MAX_PORT_BASE) {
+                throw new IllegalArgumentException(
+                        "the port base is " + port + "; it must be " + MIN_PORT_BASE + " to " + MAX_PORT_BASE);
+            }
+            this.portBase = port;
+            return this;
+        }
+
+        /**
+         * Adds a capability. Default: what the last start used, at first all.
+         *
+         * @throws IllegalArgumentException if it is not one of {@link ParleyConfig#FEATURES}
+         */
+        public Builder feature(String name) {
+            if (!FEATURES.contains(name)) {
+                throw new IllegalArgumentException(
+                        "there is no feature " + name + "; there are " + new TreeSet<>(FEATURES));
+            }
+            features.add(name);
+            return this;
+        }
+
+        /** A framework property; wins over the launcher's own. */
+        public Builder frameworkProperty(String name, String value) {
+            frameworkProperties.put(name, value);
+            return this;
+        }
+
+        /**
+         * Addresses under which others reach this node's relay, for example behind a TLS proxy; replaces those of the last
+         * start. The first one becomes the inbox relay of this node's own identities. Default: loopback only.
+         *
+         * @throws IllegalArgumentException unless each is a ws or wss URL of host, port and path alone
+         */
+        public Builder relayUrls(List<String> urls) {
+            for (String url : urls) {
+                URI address = URI.create(url);
+                boolean plain = ("ws".equals(address.getScheme()) || "wss".equals(address.getScheme()))
+                        && address.getHost() != null
+                        && address.getRawUserInfo() == null
+                        && address.getRawQuery() == null
+                        && address.getRawFragment() == null;
+                if (!plain) {
+                    throw new IllegalArgumentException(
+                            "a relay URL looks like wss://relay.example.org, and " + url + " does not");
+                }
+            }
+            this.relayUrls = List.copyOf(urls);
+            return this;
+        }
+
+        /** Allows providers that keep nothing. For tests only. */
+        public Builder testing(boolean allowed) {
+            this.testing = allowed;
+            return this;
+        }
+
+        /** How long {@link Parley#start} waits for everything to be ready. Default: 120 s. */
+        public Builder readyWithin(Duration limit) {
+            this.readyWithin = limit;
+            return this;
+        }
+
+        public ParleyConfig build() {
+            return new ParleyConfig(this);
+        }
+    }
+}
