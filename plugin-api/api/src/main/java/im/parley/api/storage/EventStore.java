@@ -6,6 +6,7 @@ import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.ProviderException;
 import java.util.List;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.osgi.annotation.versioning.ConsumerType;
 
 /**
@@ -36,6 +37,38 @@ public interface EventStore {
      */
     void query(Filter filter, Predicate<Event> visitor) throws ProviderException;
 
+    /**
+     * As {@link #query(Filter, Predicate)}, but goes on behind a place that an earlier query has reached, and does not read
+     * what the caller would throw away.
+     *
+     * <p>The filter's limit counts events visited and events left out together, so one call does bounded work; fewer of
+     * both than the limit mean the end. A row is glanced at in the order of the query, before it is read and before it is
+     * known to match, possibly some rows ahead of the visitor.
+     *
+     * @param after visits only what comes later in the order; null for the start
+     * @param glance called under the store's locks: must return at once and must not call the store
+     */
+    default void query(Filter filter, @Nullable Place after, Glance glance, Predicate<Event> visitor)
+            throws ProviderException {
+        int limit = filter.limit().orElse(Integer.MAX_VALUE);
+        if (limit == 0) {
+            return;
+        }
+        Filter.Builder rest = filter.toBuilder().limit(Integer.MAX_VALUE);
+        if (after != null && after.createdAt() < filter.until().orElse(Long.MAX_VALUE)) {
+            rest.until(after.createdAt());
+        }
+        int[] counted = new int[1];
+        query(rest.build(), event -> {
+            Place place = Place.of(event);
+            if (after != null && place.compareTo(after) <= 0) {
+                return true;
+            }
+            boolean more = !glance.wants(place, event.kind()) || visitor.test(event);
+            return more && ++counted[0] < limit;
+        });
+    }
+
     /** Whether an event with this id is stored. */
     boolean contains(EventId id) throws ProviderException;
 
@@ -50,6 +83,29 @@ public interface EventStore {
     /** Rows found damaged since this store was opened; grows only. */
     default long tampered() {
         return 0;
+    }
+
+    /** A place in the order of queries: newest first, ties by lowest id. */
+    record Place(long createdAt, EventId id) implements Comparable<Place> {
+        public static Place of(Event event) {
+            return new Place(event.createdAt(), event.id());
+        }
+
+        @Override
+        public int compareTo(Place other) {
+            int byTime = Long.compare(other.createdAt, createdAt);
+            return byTime != 0 ? byTime : id.compareTo(other.id);
+        }
+    }
+
+    /** Tells from what an index knows whether an event is worth reading. */
+    @FunctionalInterface
+    interface Glance {
+        /** Takes every event. */
+        Glance ALL = (place, kind) -> true;
+
+        /** False leaves the event out. */
+        boolean wants(Place place, int kind);
     }
 
     /**

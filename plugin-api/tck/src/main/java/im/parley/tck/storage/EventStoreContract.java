@@ -377,6 +377,73 @@ public abstract class EventStoreContract {
     }
 
     @Test
+    void pagesBehindAPlaceAddUpToTheWholeAndLeaveOutWhatIsNotWanted() throws Exception {
+        List<Event> events = new ArrayList<>();
+        for (int i = 0; i < 400; i++) {
+            // Three of four share one second, so that pages begin and end inside it.
+            long createdAt = i % 4 == 0 ? T + i : T;
+            events.add(SampleEvents.event(
+                    i % 2 == 0 ? ALICE : MALLORY, createdAt, 1 << i % 3, List.of(List.of("t", "v" + i % 5)), "n" + i));
+        }
+        commit(events.stream().map(EventStoreContract::put).toArray(Item[]::new));
+        List<Filter> filters = List.of(
+                EVERYTHING,
+                Filter.builder().kinds(List.of(1, 2)).build(),
+                Filter.builder().authors(List.of(ALICE)).until(T + 100).build(),
+                Filter.builder().tag('t', List.of("v1", "v3")).since(T).build(),
+                Filter.builder()
+                        .ids(events.subList(10, 90).stream().map(Event::id).toList())
+                        .build());
+        for (Filter filter : filters) {
+            for (int limit : new int[] {1, 7, 64, 1_000}) {
+                assertSame(query(filter), pages(filter, limit, Set.of()), filter + " by " + limit);
+                List<Event> withoutTwo = query(filter).stream()
+                        .filter(event -> event.kind() != 2)
+                        .toList();
+                assertSame(withoutTwo, pages(filter, limit, Set.of(2)), filter + " without kind 2 by " + limit);
+            }
+        }
+        AtomicInteger visited = new AtomicInteger();
+        store().query(
+                        Filter.builder().limit(9).build(),
+                        null,
+                        (place, kind) -> false,
+                        event -> visited.incrementAndGet() > 0);
+        assertEquals(0, visited.get(), "what is left out is not visited");
+    }
+
+    private List<Event> pages(Filter filter, int limit, Set<Integer> leftOut) throws ProviderException {
+        List<Event> all = new ArrayList<>();
+        Filter page = filter.toBuilder().limit(limit).build();
+        EventStore.@Nullable Place[] reached = new EventStore.Place[1];
+        int[] counted = new int[1];
+        do {
+            counted[0] = 0;
+            store().query(
+                            page,
+                            reached[0],
+                            (place, kind) -> {
+                                if (!leftOut.contains(kind)) {
+                                    return true;
+                                }
+                                reached[0] = place;
+                                counted[0]++;
+                                return false;
+                            },
+                            event -> {
+                                EventStore.Place place = EventStore.Place.of(event);
+                                EventStore.Place before = reached[0];
+                                reached[0] = before == null || before.compareTo(place) < 0 ? place : before;
+                                counted[0]++;
+                                all.add(event);
+                                return true;
+                            });
+            assertTrue(counted[0] <= limit, "the limit counts both");
+        } while (counted[0] == limit);
+        return all;
+    }
+
+    @Test
     void sinceAndUntilAreInclusive() throws Exception {
         for (int i = 0; i < 5; i++) {
             commit(put(SampleEvents.note(T + i, "n" + i)));
