@@ -12,15 +12,26 @@ import java.util.Set;
 
 /**
  * Reads one filter. A condition that is not understood is refused, not ignored: without it the filter would match more than
- * was asked for.
+ * was asked for. For one filter.
  */
 final class FilterReader {
     private static final String TIME = "since and until are whole seconds, 0 to 2^53-1, digits only";
 
-    private FilterReader() {}
+    private final Json reader;
+    private final GrammarLimits limits;
+    private int values;
+
+    private FilterReader(Json reader, GrammarLimits limits) {
+        this.reader = reader;
+        this.limits = limits;
+    }
 
     /** The filter whose object the reader stands on. */
     static Filter filter(Json reader, GrammarLimits limits) throws ProtocolException {
+        return new FilterReader(reader, limits).filter();
+    }
+
+    private Filter filter() throws ProtocolException {
         if (!reader.at(JsonToken.START_OBJECT)) {
             throw reader.wrong("filter", "a filter is a JSON object");
         }
@@ -31,17 +42,16 @@ final class FilterReader {
             if (!seen.add(name)) {
                 throw Json.duplicate();
             }
-            condition(filter, reader, name, limits);
+            condition(filter, name);
         }
         return filter.build();
     }
 
-    private static void condition(Filter.Builder filter, Json reader, String name, GrammarLimits limits)
-            throws ProtocolException {
+    private void condition(Filter.Builder filter, String name) throws ProtocolException {
         switch (name) {
-            case "ids" -> filter.ids(ids(reader));
-            case "authors" -> filter.authors(authors(reader));
-            case "kinds" -> filter.kinds(kinds(reader));
+            case "ids" -> filter.ids(ids());
+            case "authors" -> filter.authors(authors());
+            case "kinds" -> filter.kinds(kinds());
             case "since" -> filter.since(reader.nextInteger(Json.MAX_INTEGER, "filter", TIME));
             case "until" -> filter.until(reader.nextInteger(Json.MAX_INTEGER, "filter", TIME));
             case "limit" ->
@@ -53,7 +63,7 @@ final class FilterReader {
                     reader.next();
                     throw reader.wrong("filter", "the filter has a condition that is not known here");
                 }
-                filter.tag(name.charAt(1), values(reader, name.charAt(1), limits));
+                filter.tag(name.charAt(1), values(name.charAt(1)));
             }
         }
     }
@@ -62,42 +72,55 @@ final class FilterReader {
         return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z';
     }
 
-    private static void array(Json reader) throws ProtocolException {
+    private void array() throws ProtocolException {
         reader.expect(JsonToken.START_ARRAY, "filter", "ids, authors, kinds and tag conditions are arrays");
     }
 
-    private static List<EventId> ids(Json reader) throws ProtocolException {
-        array(reader);
+    /** True if the array goes on with a value, which is counted. */
+    private boolean more() throws ProtocolException {
+        if (reader.next() == JsonToken.END_ARRAY) {
+            return false;
+        }
+        if (++values > limits.maxFilterValues()) {
+            throw new ProtocolException(
+                    "filter",
+                    "a filter may have " + limits.maxFilterValues() + " values in all its conditions at most");
+        }
+        return true;
+    }
+
+    private List<EventId> ids() throws ProtocolException {
+        array();
         List<EventId> ids = new ArrayList<>();
-        while (reader.next() != JsonToken.END_ARRAY) {
+        while (more()) {
             ids.add(reader.eventId());
         }
         return ids;
     }
 
-    private static List<PublicKey> authors(Json reader) throws ProtocolException {
-        array(reader);
+    private List<PublicKey> authors() throws ProtocolException {
+        array();
         List<PublicKey> authors = new ArrayList<>();
-        while (reader.next() != JsonToken.END_ARRAY) {
+        while (more()) {
             authors.add(reader.publicKey());
         }
         return authors;
     }
 
-    private static List<Integer> kinds(Json reader) throws ProtocolException {
-        array(reader);
+    private List<Integer> kinds() throws ProtocolException {
+        array();
         List<Integer> kinds = new ArrayList<>();
-        while (reader.next() != JsonToken.END_ARRAY) {
+        while (more()) {
             kinds.add((int) reader.integer(Event.MAX_KIND, "kind", "kinds are whole numbers, 0 to 65535, digits only"));
         }
         return kinds;
     }
 
-    private static List<String> values(Json reader, char letter, GrammarLimits limits) throws ProtocolException {
-        array(reader);
+    private List<String> values(char letter) throws ProtocolException {
+        array();
         boolean reference = letter == 'e' || letter == 'p';
-        List<String> values = new ArrayList<>();
-        while (reader.next() != JsonToken.END_ARRAY) {
+        List<String> accepted = new ArrayList<>();
+        while (more()) {
             String value = reader.string("filter", "the values of a tag condition are strings");
             if (reference && !Texts.isHex(value, 64)) {
                 throw new ProtocolException("hex", "#e and #p ask for ids and keys of 64 lower-case hex digits");
@@ -106,8 +129,8 @@ final class FilterReader {
                 throw new ProtocolException(
                         "filter", "a tag value may have " + limits.maxIndexedBytes() + " bytes at most");
             }
-            values.add(value);
+            accepted.add(value);
         }
-        return values;
+        return accepted;
     }
 }

@@ -212,6 +212,21 @@ class FramesTest {
     }
 
     @Test
+    void RL_16_aFilterHasThousandValuesInAllItsConditions() throws Exception {
+        String kinds = "1" + ",1".repeat(499);
+        String tags = "\"a\"" + ",\"a\"".repeat(499);
+        Frames.readFilter("{\"kinds\":[" + kinds + "],\"#t\":[" + tags + "]}");
+        refused("filter", () -> Frames.readFilter("{\"kinds\":[" + kinds + ",1],\"#t\":[" + tags + "]}"));
+        refused("filter", () -> Frames.readFilter("{\"#x\":[" + tags + "],\"#t\":[" + tags + ",\"b\"]}"));
+        String id = "\"" + ID + "\"";
+        for (String name : List.of("ids", "authors", "#e", "#p")) {
+            String many = "{\"" + name + "\":[" + id + ("," + id).repeat(999);
+            Frames.readFilter(many + "]}");
+            refused("filter", () -> Frames.readFilter(many + "," + id + "]}"));
+        }
+    }
+
+    @Test
     void subscriptionIdsHaveUpTo64Characters() throws Exception {
         assertEquals(
                 new ClientFrame.Close("x".repeat(64)), Frames.readClient("[\"CLOSE\",\"" + "x".repeat(64) + "\"]"));

@@ -84,6 +84,13 @@ public final class HttpServer implements Listeners {
 
         @AttributeDefinition(description = "Seconds within which a WebSocket message must be complete, 1 to 600.")
         int messageSeconds() default 10;
+
+        @AttributeDefinition(
+                description =
+                        "KiB that all WebSockets together may make the server hold: what waits for clients that read slowly,"
+                                + " and unfinished messages. Beyond it the socket that holds most is cut off. 0 is an eighth"
+                                + " of the heap; 8192 to 67108864.")
+        int heldKib() default 0;
     }
 
     private final Routes routes = new Routes();
@@ -110,7 +117,7 @@ public final class HttpServer implements Listeners {
             server = new Server(threads);
             server.setErrorHandler(new Problems());
             server.setStopAtShutdown(false);
-            keeper = new Keeper(settings.sockets(), server.getScheduler());
+            keeper = new Keeper(settings.sockets(), settings.heldBytes(), server.getScheduler());
             Map<String, InetSocketAddress> open = new LinkedHashMap<>();
             List<Problem> failed = new ArrayList<>();
             Map<String, HostCheck> hosts = new LinkedHashMap<>();
@@ -227,6 +234,10 @@ public final class HttpServer implements Listeners {
     @Override
     public List<Problem> problems() {
         return problems;
+    }
+
+    long heldBytes() {
+        return keeper.heldBytes();
     }
 
     int openSockets() {

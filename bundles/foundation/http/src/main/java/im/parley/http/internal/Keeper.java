@@ -5,6 +5,8 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.util.thread.Scheduler;
 import org.jspecify.annotations.Nullable;
 
@@ -14,10 +16,15 @@ final class Keeper {
     private final Settings.SocketLimits limits;
     private final Scheduler scheduler;
     private final long periodMillis;
+    private final long maxHeldBytes;
+    private final AtomicLong heldBytes = new AtomicLong();
+    private final AtomicBoolean relieving = new AtomicBoolean();
     private volatile Scheduler.@Nullable Task task;
     private volatile boolean stopped;
 
-    Keeper(Settings.SocketLimits limits, Scheduler scheduler) {
+    /** @param maxHeldBytes that all sockets together may make the server hold */
+    Keeper(Settings.SocketLimits limits, long maxHeldBytes, Scheduler scheduler) {
+        this.maxHeldBytes = maxHeldBytes;
         this.limits = limits;
         this.scheduler = scheduler;
         long shortest = Math.min(
@@ -57,6 +64,37 @@ final class Keeper {
         if (stopped) {
             synchronized (this) {
                 notifyAll();
+            }
+        }
+    }
+
+    void hold(long bytes) {
+        heldBytes.addAndGet(bytes);
+    }
+
+    long heldBytes() {
+        return heldBytes.get();
+    }
+
+    /** Cuts off whoever holds most until the rest fits; bounds per socket alone do not bound the memory of many. */
+    void relieve() {
+        while (heldBytes.get() > maxHeldBytes && relieving.compareAndSet(false, true)) {
+            try {
+                SocketSession largest = null;
+                long most = 0;
+                for (SocketSession session : sessions) {
+                    long held = session.heldBytes();
+                    if (held > most) {
+                        most = held;
+                        largest = session;
+                    }
+                }
+                if (largest == null) {
+                    return;
+                }
+                largest.cut();
+            } finally {
+                relieving.set(false);
             }
         }
     }

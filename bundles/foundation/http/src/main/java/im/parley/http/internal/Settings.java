@@ -15,6 +15,7 @@ import java.util.Map;
  *
  * @param listeners address to bind by listener name, in the order given
  * @param hosts further Host values by listener name
+ * @param heldBytes of all WebSockets together
  */
 record Settings(
         Map<String, InetSocketAddress> listeners,
@@ -22,8 +23,10 @@ record Settings(
         int maxConnections,
         int threads,
         Duration httpIdle,
-        SocketLimits sockets) {
+        SocketLimits sockets,
+        long heldBytes) {
     private static final String PID = HttpServer.PID;
+    private static final int PART_OF_HEAP = 8;
 
     /**
      * Bounds of a WebSocket.
@@ -50,7 +53,10 @@ record Settings(
                         Duration.ofSeconds(
                                 within("closeSeconds", config.closeSeconds(), config.pingSeconds() + 1, 7200)),
                         Duration.ofSeconds(within("messageSeconds", config.messageSeconds(), 1, 600)),
-                        SocketLimits.DEFAULT.closeWithin()));
+                        SocketLimits.DEFAULT.closeWithin()),
+                config.heldKib() == 0
+                        ? Runtime.getRuntime().maxMemory() / PART_OF_HEAP
+                        : 1024L * within("heldKib", config.heldKib(), 8_192, 67_108_864));
     }
 
     private static int within(String key, int value, int min, int max) {

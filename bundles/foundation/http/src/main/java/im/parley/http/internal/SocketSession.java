@@ -33,8 +33,8 @@ import org.slf4j.LoggerFactory;
  * client down through TCP and one socket never holds more than one message.
  */
 final class SocketSession implements FrameHandler, Channel {
-    /** What may wait for a client that does not read. */
-    static final long MAX_QUEUED_BYTES = 8L << 20;
+    /** What may wait for a client that does not read, or four of the route's largest frames if that is more. */
+    static final long MAX_QUEUED_BYTES = 1L << 20;
     /** Pieces of one message; see {@link #tooManyPieces}. */
     static final int MAX_FRAGMENTS = 1024;
 
@@ -56,6 +56,7 @@ final class SocketSession implements FrameHandler, Channel {
     private final HttpRoute route;
     private final HttpRoute.WebSocket socket;
     private final int maxFrameBytes;
+    private final long maxQueuedBytes;
     private final Keeper keeper;
     private final Executor executor;
     private final Writer writer = new Writer();
@@ -64,6 +65,9 @@ final class SocketSession implements FrameHandler, Channel {
     // Guarded by lock.
     private final ArrayDeque<Outgoing> queue = new ArrayDeque<>();
     private long queuedBytes;
+    /** As counted by the keeper: what waits to be written or is being written, and what came of an unfinished message. */
+    private long heldBytes;
+
     private boolean wakeScheduled;
     private @Nullable Thread reader;
     private boolean delivering;
@@ -92,6 +96,7 @@ final class SocketSession implements FrameHandler, Channel {
         this.route = route;
         this.socket = socket;
         this.maxFrameBytes = socket.maxFrameBytes();
+        this.maxQueuedBytes = Math.max(MAX_QUEUED_BYTES, 4L * maxFrameBytes);
         this.keeper = keeper;
         this.executor = executor;
         this.heardAt = keeper.now();
@@ -169,6 +174,7 @@ final class SocketSession implements FrameHandler, Channel {
         }
         if (!frame.isFin()) {
             append(payload, length);
+            keeper.relieve();
             next(callback);
             return;
         }
@@ -201,13 +207,16 @@ final class SocketSession implements FrameHandler, Channel {
     private void append(ByteBuffer payload, int length) {
         int needed = partialBytes + length;
         if (needed > partial.length) {
+            int before = partial.length;
             partial = Arrays.copyOf(partial, Math.min(maxFrameBytes, Math.max(1024, needed * 2)));
+            hold(partial.length - before);
         }
         payload.duplicate().get(partial, partialBytes, length);
         partialBytes = needed;
     }
 
     private void forgetMessage() {
+        hold(-partial.length);
         partial = new byte[0];
         partialBytes = 0;
         pieces = 0;
@@ -356,12 +365,13 @@ final class SocketSession implements FrameHandler, Channel {
             if (ended != null || closing != null) {
                 return CompletableFuture.failedStage(channelClosed());
             }
-            if (queuedBytes + payload.length > MAX_QUEUED_BYTES) {
+            if (!queue.isEmpty() && queuedBytes + payload.length > maxQueuedBytes) {
                 wake = false;
                 done = null;
             } else {
                 queue.add(new Outgoing(payload, done));
                 queuedBytes += payload.length;
+                hold(payload.length);
                 boolean corked = Thread.currentThread().equals(reader) && queuedBytes < CORK_BYTES;
                 wake = !corked && !wakeScheduled;
                 wakeScheduled |= wake;
@@ -372,8 +382,9 @@ final class SocketSession implements FrameHandler, Channel {
             return CompletableFuture.failedStage(new ProviderException(
                     Kind.EXHAUSTED,
                     "channel.full",
-                    "The peer does not read and 8 MiB wait for it; the channel is closed with 1008."));
+                    "The peer does not read what waits for it; the channel is closed with 1008."));
         }
+        keeper.relieve();
         if (wake) {
             wakeWriter();
         }
@@ -451,8 +462,33 @@ final class SocketSession implements FrameHandler, Channel {
         queue.clear();
         for (Outgoing one : all) {
             queuedBytes -= one.payload.length;
+            hold(-one.payload.length);
         }
         return all;
+    }
+
+    /** Counts what this socket makes the server hold; after its end nothing. */
+    private void hold(long bytes) {
+        synchronized (lock) {
+            if (ended != null) {
+                return;
+            }
+            heldBytes += bytes;
+        }
+        keeper.hold(bytes);
+    }
+
+    long heldBytes() {
+        synchronized (lock) {
+            return heldBytes;
+        }
+    }
+
+    /** Ends at once, because all sockets together hold too much and this one most of it. */
+    void cut() {
+        stop(POLICY, "too slow: too much waits for all clients, and most of it for you");
+        // The close frame is behind what the peer does not read, and so would be the memory.
+        hangUp();
     }
 
     private static void failAll(List<Outgoing> dropped) {
@@ -532,6 +568,7 @@ final class SocketSession implements FrameHandler, Channel {
             synchronized (lock) {
                 for (Outgoing one : written) {
                     queuedBytes -= one.payload.length;
+                    hold(-one.payload.length);
                 }
             }
             return written;
@@ -564,6 +601,8 @@ final class SocketSession implements FrameHandler, Channel {
             // What we closed with says more than how the connection broke afterwards.
             how = closing != null && closeSent ? closing : new End(code, reason);
             ended = how;
+            keeper.hold(-heldBytes);
+            heldBytes = 0;
             dropped = drain();
             if (!delivering && sink != null) {
                 endDelivered = true;

@@ -31,7 +31,8 @@ class HttpServerTest {
                 100,
                 16,
                 Duration.ofSeconds(5),
-                Settings.SocketLimits.DEFAULT));
+                Settings.SocketLimits.DEFAULT,
+                64L << 20));
     }
 
     @BeforeEach

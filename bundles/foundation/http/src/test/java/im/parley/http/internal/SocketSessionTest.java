@@ -50,13 +50,18 @@ class SocketSessionTest {
     }
 
     private EchoRoute start(EchoRoute route, Settings.SocketLimits limits) {
+        return start(route, limits, 64L << 20);
+    }
+
+    private EchoRoute start(EchoRoute route, Settings.SocketLimits limits, long heldBytes) {
         server = new HttpServer(new Settings(
                 Settings.listeners(new String[] {"relay=127.0.0.1:0"}),
                 Settings.hosts(new String[0]),
                 100,
                 16,
                 Duration.ofSeconds(1),
-                limits));
+                limits,
+                heldBytes));
         server.bindRoute(route, EchoRoute.at("/"));
         address = java.util.Objects.requireNonNull(server.bound().get("relay"));
         routes.add(route);
@@ -490,7 +495,11 @@ class SocketSessionTest {
                 int id = t;
                 Thread sender = new Thread(() -> {
                     for (int i = 0; i < each; i++) {
-                        channel.send(id + ":" + i + ":" + "y".repeat(i % 300));
+                        CompletionStage<Void> sent = channel.send(id + ":" + i + ":" + "y".repeat(i % 300));
+                        if (i % 256 == 255) {
+                            // All at once would be more than is kept for one client.
+                            sent.toCompletableFuture().join();
+                        }
                     }
                 });
                 senders.add(sender);
@@ -536,6 +545,60 @@ class SocketSessionTest {
             // The queue, and what the kernel took before it was full.
             assertTrue(accepted < 32 << 20, "accepted " + accepted);
             Await.until("the sink heard of it", () -> route.closed.equals(List.of(1008)));
+        }
+    }
+
+    @Test
+    void whoHoldsMostIsCutOffWhenAllSocketsTogetherHoldTooMuch() throws Exception {
+        EchoRoute route = start(new EchoRoute(MAX), Settings.SocketLimits.DEFAULT, 4L << 20);
+        List<RawSocket> slow = new ArrayList<>();
+        try (RawSocket reader = connect()) {
+            Await.until("the reader is open", () -> route.channels.size() == 1);
+            Channel toReader = route.channels.get(0);
+            for (int i = 0; i < 20; i++) {
+                RawSocket raw = new RawSocket(address, 4096);
+                slow.add(raw);
+                assertTrue(raw.upgrade(address, "/").startsWith("HTTP/1.1 101 "));
+            }
+            Await.until("all are open", () -> route.channels.size() == 21);
+            // Spread evenly, so that all together are over the bound long before any one is over its own.
+            String text = "z".repeat(64 * 1024);
+            for (int round = 0; round < 400 && route.closed.isEmpty(); round++) {
+                for (Channel channel : route.channels.subList(1, 21)) {
+                    var unused = channel.send(text);
+                }
+            }
+            Await.until("somebody was cut off", () -> !route.closed.isEmpty());
+            assertTrue(route.closed.stream().allMatch(code -> code == 1008), route.closed.toString());
+            HttpServer running = java.util.Objects.requireNonNull(server);
+            assertTrue(running.heldBytes() <= 4L << 20, "held: " + running.heldBytes());
+            toReader.send("still here").toCompletableFuture().join();
+            assertEquals("still here", reader.read().text());
+        } finally {
+            for (RawSocket raw : slow) {
+                raw.close();
+            }
+        }
+        HttpServer running = java.util.Objects.requireNonNull(server);
+        Await.until("nothing is held for those who left", () -> running.heldBytes() == 0);
+    }
+
+    @Test
+    void unfinishedMessagesCountToo() throws Exception {
+        EchoRoute route = start(new EchoRoute(MAX), Settings.SocketLimits.DEFAULT, 1L << 20);
+        List<RawSocket> all = new ArrayList<>();
+        try {
+            for (int i = 0; i < 20 && route.closed.isEmpty(); i++) {
+                RawSocket raw = connect();
+                all.add(raw);
+                raw.frame(RawSocket.TEXT, false, new byte[100 * 1024]);
+            }
+            Await.until("somebody was cut off", () -> !route.closed.isEmpty());
+            assertEquals(1008, route.closed.get(0));
+        } finally {
+            for (RawSocket raw : all) {
+                raw.close();
+            }
         }
     }
 

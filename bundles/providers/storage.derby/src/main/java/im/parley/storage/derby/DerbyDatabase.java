@@ -69,11 +69,12 @@ final class DerbyDatabase implements AutoCloseable {
     static DerbyDatabase open(DerbyEngine engine, ProviderContext context, Tuning tuning, List<String> schema)
             throws ProviderException {
         Path home = DerbyEngine.real(context.dataDir());
-        if (home.toString().indexOf(';') >= 0) {
+        // In Derby's URLs one ends the path, the other may begin a sub-protocol.
+        if (home.toString().indexOf(';') >= 0 || home.toString().indexOf(':') >= 0) {
             throw new ProviderException(
                     Kind.UNSUPPORTED,
                     "store.bad-path",
-                    "Derby cannot keep a database under a path with a semicolon; choose another data directory.");
+                    "Derby cannot keep a database under a path with a colon or a semicolon; choose another data directory.");
         }
         DerbyDatabase database = new DerbyDatabase(engine, context, tuning, home);
         engine.claim(database, database.directory);

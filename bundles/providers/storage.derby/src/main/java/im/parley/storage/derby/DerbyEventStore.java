@@ -633,7 +633,13 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
 
     @Override
     public void query(Filter filter, Predicate<Event> visitor) throws ProviderException {
-        EventQuery query = new EventQuery(filter, codec, this::decode);
+        query(filter, null, Glance.ALL, visitor);
+    }
+
+    @Override
+    public void query(Filter filter, @Nullable Place after, Glance glance, Predicate<Event> visitor)
+            throws ProviderException {
+        EventQuery query = new EventQuery(filter, after, glance, codec, this::decode);
         try {
             boolean first = true;
             while (!query.isFinished()) {

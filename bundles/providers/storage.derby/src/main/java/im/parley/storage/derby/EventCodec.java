@@ -36,7 +36,7 @@ final class EventCodec {
     private static final int CHECK_BYTES = 16;
     /** An event that was read once is read back whatever the limits of today are. */
     private static final GrammarLimits UNLIMITED =
-            new GrammarLimits(Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE, 1, false);
+            new GrammarLimits(Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE, Integer.MAX_VALUE, 1, 0, false);
 
     /** Never fed, only copied: a Mac is not thread-safe but copying an idle one is. */
     private final Mac tagHash;

@@ -4,6 +4,7 @@ import im.parley.api.event.Event;
 import im.parley.api.event.EventId;
 import im.parley.api.event.Filter;
 import im.parley.api.event.PublicKey;
+import im.parley.api.storage.EventStore;
 import im.parley.protocol.FilterMatch;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -41,6 +42,8 @@ final class EventQuery {
     private record Head(EventCodec.Row row, EventSource source) {}
 
     private final Filter filter;
+    private final EventStore.@Nullable Place after;
+    private final EventStore.Glance glance;
     private final Function<EventCodec.Row, Optional<Event>> decoder;
     private final List<EventSource> sources = new ArrayList<>();
     private final TreeMap<byte[], EventCodec.Row> removals = new TreeMap<>(Arrays::compareUnsigned);
@@ -51,8 +54,15 @@ final class EventQuery {
     private long left;
 
     /** @param decoder the event of a row; empty for a damaged one, which it counts */
-    EventQuery(Filter filter, EventCodec codec, Function<EventCodec.Row, Optional<Event>> decoder) {
+    EventQuery(
+            Filter filter,
+            EventStore.@Nullable Place after,
+            EventStore.Glance glance,
+            EventCodec codec,
+            Function<EventCodec.Row, Optional<Event>> decoder) {
         this.filter = filter;
+        this.after = after;
+        this.glance = glance;
         this.decoder = decoder;
         left = filter.limit().isPresent() ? filter.limit().getAsInt() : Long.MAX_VALUE;
         plan(codec);
@@ -74,6 +84,12 @@ final class EventQuery {
             return;
         }
         byte[] from = OrderKey.firstAt(until);
+        if (after != null) {
+            // What is removed before that place was shown, or not, by an earlier query.
+            reached = OrderKey.of(after.createdAt(), after.id());
+            byte[] behind = OrderKey.after(reached);
+            from = Arrays.compareUnsigned(behind, from) > 0 ? behind : from;
+        }
         byte[] to = OrderKey.lastAt(since);
         Set<EventId> ids = filter.ids();
         Set<PublicKey> authors = filter.authors();
@@ -171,6 +187,13 @@ final class EventQuery {
                 continue;
             }
             lastPosition = row.position();
+            EventCodec.Content content = row.content();
+            if (!glance.wants(new EventStore.Place(OrderKey.createdAt(row.order()), content.id()), content.kind())) {
+                if (--left == 0) {
+                    break;
+                }
+                continue;
+            }
             Optional<Event> event = decoder.apply(row);
             if (event.isPresent() && FilterMatch.matches(filter, event.get())) {
                 page.add(event.get());

@@ -23,6 +23,10 @@ final class OrderKey {
                 .array();
     }
 
+    static long createdAt(byte[] key) {
+        return Long.MAX_VALUE - ByteBuffer.wrap(key).getLong();
+    }
+
     /** The first key of that second or of an older one. */
     static byte[] firstAt(long createdAt) {
         return ByteBuffer.allocate(BYTES).putLong(Long.MAX_VALUE - createdAt).array();

@@ -326,6 +326,13 @@ class DerbyStoresTest {
     // Unsafe settings
 
     @Test
+    void aPathThatDerbyWouldMisreadIsRefused() {
+        for (String name : List.of("with:colon", "with;semicolon")) {
+            assertEquals("store.bad-path", refusal(home(name)).code(), name);
+        }
+    }
+
+    @Test
     void DB_08_unsafeSystemPropertiesAreRefused() throws Exception {
         for (String setting : List.of(
                 "derby.system.durability=test",

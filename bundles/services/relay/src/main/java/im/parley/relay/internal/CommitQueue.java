@@ -14,7 +14,9 @@ import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,10 +37,13 @@ final class CommitQueue {
         void failed(Event event, ProviderException failure);
     }
 
-    private record Entry(Event event, long receivedAtMillis, Publisher publisher) {}
+    private record Entry(Event event, long receivedAtMillis, long bytes, Publisher publisher) {}
 
     private final Slot<EventStore> store;
     private final LiveFeed live;
+    private final long maxBytes;
+    private final Failures failures;
+    private final AtomicLong queuedBytes = new AtomicLong();
     private final LongAdder stored = new LongAdder();
     /** Empty marks the end. */
     private final BlockingQueue<Optional<Entry>> queue = new ArrayBlockingQueue<>(CAPACITY);
@@ -53,9 +58,13 @@ final class CommitQueue {
     private boolean committing;
     private List<Runnable> afterCommit = new ArrayList<>();
 
-    CommitQueue(Slot<EventStore> store, LiveFeed live) {
+    /** @param maxBytes of heap that queued events may take together */
+    CommitQueue(Slot<EventStore> store, LiveFeed live, Drops drops, long maxBytes) {
         this.store = store;
         this.live = live;
+        this.maxBytes = maxBytes;
+        failures =
+                new Failures(LOG, drops, "internal.writer", "The writer failed; its publishers are told to try again");
         thread = new Thread(this::run, "parley-relay-writer");
         thread.setDaemon(true);
     }
@@ -70,7 +79,16 @@ final class CommitQueue {
 
     /** False if too much is queued or the relay stops; then nothing happened. */
     boolean offer(Event event, long receivedAtMillis, Publisher publisher) {
-        return !ended && queue.offer(Optional.of(new Entry(event, receivedAtMillis, publisher)));
+        long bytes = Weight.of(event);
+        if (ended || queuedBytes.get() + bytes > maxBytes && queuedBytes.get() > 0) {
+            return false;
+        }
+        queuedBytes.addAndGet(bytes);
+        boolean taken = queue.offer(Optional.of(new Entry(event, receivedAtMillis, bytes, publisher)));
+        if (!taken) {
+            queuedBytes.addAndGet(-bytes);
+        }
+        return taken;
     }
 
     /**
@@ -89,43 +107,60 @@ final class CommitQueue {
 
     /** Stores what is queued and ends the thread; waits at most that long. The thread is never interrupted mid-commit. */
     void stop(long millis) throws InterruptedException {
+        long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
         ended = true;
         if (queue.offer(Optional.empty(), millis, TimeUnit.MILLISECONDS)) {
-            thread.join(millis);
+            TimeUnit.NANOSECONDS.timedJoin(thread, deadline - System.nanoTime());
+        }
+        if (thread.isAlive()) {
+            LOG.warn("The relay's writer did not end in time; a commit that is under way may still succeed");
         }
     }
 
     private void run() {
-        List<Optional<Entry>> taken = new ArrayList<>();
-        boolean last = false;
-        while (!last) {
-            taken.clear();
-            try {
-                taken.add(queue.take());
-            } catch (InterruptedException e) {
-                continue;
+        try {
+            while (step()) {
+                // One batch after the other.
             }
-            queue.drainTo(taken, MAX_BATCH - 1);
-            List<Entry> entries = taken.stream().flatMap(Optional::stream).toList();
-            last = entries.size() < taken.size();
-            if (!entries.isEmpty()) {
-                commit(entries);
-            }
+        } finally {
+            ended = true;
         }
     }
 
+    /** False at the end. No failure ends the loop: publishers would wait for ever. */
+    private boolean step() {
+        // Made before anything is taken: what was taken must be answered even when there is no memory left.
+        List<Optional<Entry>> taken = new ArrayList<>(MAX_BATCH);
+        List<Entry> entries = new ArrayList<>(MAX_BATCH);
+        try {
+            taken.add(queue.take());
+            queue.drainTo(taken, MAX_BATCH - 1);
+            for (Optional<Entry> one : taken) {
+                one.ifPresent(entries::add);
+            }
+            if (!entries.isEmpty()) {
+                commit(entries);
+            }
+        } catch (InterruptedException e) {
+            return true;
+        } catch (RuntimeException | Error e) {
+            failures.add(e);
+        } finally {
+            for (Entry entry : entries) {
+                queuedBytes.addAndGet(-entry.bytes());
+            }
+        }
+        return entries.size() == taken.size();
+    }
+
     private void commit(List<Entry> entries) {
-        List<Event> fresh = new ArrayList<>();
+        List<Event> fresh = new ArrayList<>(entries.size());
         ProviderException failure = null;
         synchronized (commitLock) {
             committing = true;
         }
         try {
-            List<Batch.Item> items = new ArrayList<>(entries.size());
-            for (Entry entry : entries) {
-                items.add(new Batch.Item.Put(entry.event(), entry.receivedAtMillis()));
-            }
-            List<Outcome> outcomes = apply(new Batch(items));
+            List<Outcome> outcomes = apply(entries);
             failing = false;
             for (int i = 0; i < entries.size(); i++) {
                 if (outcomes.get(i) == Outcome.STORED) {
@@ -134,7 +169,7 @@ final class CommitQueue {
                 }
             }
             for (int i = 0; i < entries.size(); i++) {
-                entries.get(i).publisher().committed(entries.get(i).event(), outcomes.get(i));
+                tell(entries.get(i), outcomes.get(i), null);
             }
         } catch (ProviderException e) {
             failure = e;
@@ -155,10 +190,28 @@ final class CommitQueue {
         }
     }
 
-    private List<Outcome> apply(Batch batch) throws ProviderException {
+    /** One publisher that fails does not keep the others from their answers. */
+    private void tell(Entry entry, @Nullable Outcome outcome, @Nullable ProviderException failure) {
+        try {
+            if (outcome != null) {
+                entry.publisher().committed(entry.event(), outcome);
+            } else if (failure != null) {
+                entry.publisher().failed(entry.event(), failure);
+            }
+            failures.over();
+        } catch (RuntimeException | Error e) {
+            failures.add(e);
+        }
+    }
+
+    private List<Outcome> apply(List<Entry> entries) throws ProviderException {
         try (Lease<EventStore> lease = store.acquire()) {
-            List<Outcome> outcomes = lease.get().commit(batch);
-            if (outcomes.size() != batch.items().size()) {
+            List<Batch.Item> items = new ArrayList<>(entries.size());
+            for (Entry entry : entries) {
+                items.add(new Batch.Item.Put(entry.event(), entry.receivedAtMillis()));
+            }
+            List<Outcome> outcomes = lease.get().commit(new Batch(items));
+            if (outcomes.size() != items.size()) {
                 throw new ProviderException(
                         Kind.INTERNAL, "storage.bad-answer", "The event store did not answer for every event.");
             }
@@ -188,7 +241,7 @@ final class CommitQueue {
                     failure.getCause());
         }
         for (Entry entry : entries) {
-            entry.publisher().failed(entry.event(), failure);
+            tell(entry, null, failure);
         }
     }
 }

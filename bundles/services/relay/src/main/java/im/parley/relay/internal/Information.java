@@ -29,7 +29,6 @@ final class Information {
             json.writeObjectFieldStart("limitation");
             json.writeNumberField("max_message_length", settings.maxMessageLength());
             json.writeNumberField("max_subscriptions", settings.maxSubscriptions());
-            json.writeNumberField("max_filters", settings.maxFilters());
             json.writeNumberField("max_limit", settings.maxLimit());
             json.writeNumberField("default_limit", settings.maxLimit());
             json.writeNumberField("max_subid_length", MAX_SUBID_LENGTH);

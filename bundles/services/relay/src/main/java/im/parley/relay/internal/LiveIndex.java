@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds the live subscriptions an event may belong to without asking all of them: each filter is filed under the values
@@ -20,13 +21,23 @@ final class LiveIndex {
 
     private record KindKey(int kind) {}
 
-    /** Keys: EventId, PublicKey, TagKey, KindKey or ALL. */
-    private final ConcurrentHashMap<Object, Set<Subscription>> buckets = new ConcurrentHashMap<>();
+    /**
+     * Keys: EventId, PublicKey, TagKey, KindKey or ALL. Values: a Subscription, or a set of several; most keys have one
+     * only, and a set for each would cost more than the key.
+     */
+    private final ConcurrentHashMap<Object, Object> buckets = new ConcurrentHashMap<>();
 
     void add(Subscription subscription) {
         for (Object key : keys(subscription)) {
             buckets.compute(key, (unused, bucket) -> {
-                Set<Subscription> set = bucket == null ? ConcurrentHashMap.newKeySet(1) : bucket;
+                if (bucket == null || bucket == subscription) {
+                    return subscription;
+                }
+                Set<Object> set = several(bucket);
+                if (set == null) {
+                    set = ConcurrentHashMap.newKeySet(2);
+                    set.add(bucket);
+                }
                 set.add(subscription);
                 return set;
             });
@@ -36,10 +47,29 @@ final class LiveIndex {
     void remove(Subscription subscription) {
         for (Object key : keys(subscription)) {
             buckets.computeIfPresent(key, (unused, bucket) -> {
-                bucket.remove(subscription);
-                return bucket.isEmpty() ? null : bucket;
+                if (bucket == subscription) {
+                    return null;
+                }
+                Set<Object> set = several(bucket);
+                if (set == null) {
+                    return bucket;
+                }
+                set.remove(subscription);
+                return set.isEmpty() ? null : set;
             });
         }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static @Nullable Set<Object> several(Object bucket) {
+        return bucket instanceof Set<?> set ? (Set<Object>) set : null;
+    }
+
+    /** Under how many keys a filter is filed. */
+    static int keyCount(Filter filter) {
+        List<Object> keys = new ArrayList<>();
+        addKeys(filter, keys);
+        return keys.size();
     }
 
     /** A superset of the subscriptions the event matches, each once. */
@@ -62,9 +92,11 @@ final class LiveIndex {
     }
 
     private void collect(Object key, Set<Subscription> found) {
-        Set<Subscription> bucket = buckets.get(key);
-        if (bucket != null) {
-            found.addAll(bucket);
+        Object bucket = buckets.get(key);
+        if (bucket instanceof Subscription subscription) {
+            found.add(subscription);
+        } else if (bucket instanceof Set<?> several) {
+            several.forEach(one -> found.add((Subscription) one));
         }
     }
 

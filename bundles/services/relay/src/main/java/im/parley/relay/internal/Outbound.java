@@ -3,6 +3,7 @@ package im.parley.relay.internal;
 import im.parley.api.transport.FrameSink;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,14 +29,28 @@ final class Outbound {
         void broken();
     }
 
+    /** A frame whose bulk may be shared with other clients; made into one text when it is handed over. */
+    private record Frame(String head, @Nullable SharedText body) {
+        int length() {
+            return head.length() + (body == null ? 0 : body.length() + 1);
+        }
+
+        String text() {
+            return body == null ? head : head + body.text() + "]";
+        }
+    }
+
     private final FrameSink sink;
+    /** Null if this client's frames are not counted among those of all. */
+    private final @Nullable Backlog backlog;
+
     private final Executor pool;
     private final int maxFrames;
     private final long maxChars;
     private final Listener listener;
 
     private final Object lock = new Object();
-    private final ArrayDeque<String> frames = new ArrayDeque<>();
+    private final ArrayDeque<Frame> frames = new ArrayDeque<>();
     private long chars;
     private boolean running;
     private boolean suspended;
@@ -46,8 +61,10 @@ final class Outbound {
     private int closeCode;
     private String closeReason = "";
 
-    Outbound(FrameSink sink, Executor pool, int maxFrames, long maxChars, Listener listener) {
+    Outbound(
+            FrameSink sink, @Nullable Backlog backlog, Executor pool, int maxFrames, long maxChars, Listener listener) {
         this.sink = sink;
+        this.backlog = backlog;
         this.pool = pool;
         this.maxFrames = maxFrames;
         this.maxChars = maxChars;
@@ -56,6 +73,15 @@ final class Outbound {
 
     /** Queues a frame; does nothing once closing. */
     void offer(String frame) {
+        offer(new Frame(frame, null));
+    }
+
+    /** As {@link #offer(String)}, for the frame that consists of both and a closing bracket. */
+    void offer(String head, SharedText body) {
+        offer(new Frame(head, body));
+    }
+
+    private void offer(Frame frame) {
         synchronized (lock) {
             if (closing || overflowed) {
                 return;
@@ -65,6 +91,7 @@ final class Outbound {
             } else {
                 frames.add(frame);
                 chars += frame.length();
+                count(frame);
                 if (running) {
                     return;
                 }
@@ -72,6 +99,48 @@ final class Outbound {
             }
         }
         pool.execute(overflowed ? listener::overflow : this::drain);
+    }
+
+    /** With the lock held. */
+    private @Nullable Frame poll() {
+        Frame frame = frames.poll();
+        if (frame != null) {
+            chars -= frame.length();
+            uncount(frame);
+        }
+        return frame;
+    }
+
+    private void count(Frame frame) {
+        if (backlog != null) {
+            backlog.add(Weight.of(frame.head()));
+            if (frame.body() != null) {
+                frame.body().hold();
+            }
+        }
+    }
+
+    private void uncount(Frame frame) {
+        if (backlog != null) {
+            backlog.remove(Weight.of(frame.head()));
+            if (frame.body() != null) {
+                frame.body().letGo();
+            }
+        }
+    }
+
+    /** With the lock held. */
+    private void clear() {
+        while (!frames.isEmpty()) {
+            poll();
+        }
+    }
+
+    /** What waits, in bytes of heap; shared texts in full. */
+    long bytes() {
+        synchronized (lock) {
+            return 2 * chars;
+        }
     }
 
     /** True if a bulk sender may go on; otherwise {@link Listener#room} will be called. */
@@ -110,8 +179,7 @@ final class Outbound {
             closeCode = code;
             closeReason = reason;
             if (!flush || suspended) {
-                frames.clear();
-                chars = 0;
+                clear();
             }
             if (running && !suspended) {
                 return;
@@ -123,39 +191,37 @@ final class Outbound {
     }
 
     private void drain() {
-        for (int i = 0; i < TURN; i++) {
-            String frame;
-            boolean callRoom;
-            synchronized (lock) {
-                frame = frames.poll();
-                if (frame == null && !closing) {
-                    running = false;
+        try {
+            for (int i = 0; i < TURN; i++) {
+                Frame frame;
+                boolean callRoom;
+                synchronized (lock) {
+                    frame = poll();
+                    if (frame == null && !closing) {
+                        running = false;
+                        return;
+                    }
+                    callRoom = roomWanted && hasRoom();
+                    if (callRoom) {
+                        roomWanted = false;
+                    }
+                }
+                if (frame == null) {
+                    finish();
                     return;
                 }
-                if (frame != null) {
-                    chars -= frame.length();
-                }
-                callRoom = roomWanted && hasRoom();
                 if (callRoom) {
-                    roomWanted = false;
+                    listener.room();
                 }
-            }
-            if (frame == null) {
-                finish();
-                return;
-            }
-            if (callRoom) {
-                listener.room();
-            }
-            try {
-                sink.text(frame);
+                sink.text(frame.text());
                 if (!waitUntilReady()) {
                     return;
                 }
-            } catch (RuntimeException e) {
-                LOG.warn("A client's sink failed; its connection is closed", e);
-                listener.broken();
             }
+        } catch (RuntimeException | Error e) {
+            // An Error too: without its drain the session would live on and never say anything again.
+            LOG.warn("A client's sink failed; its connection is closed", e);
+            listener.broken();
         }
         pool.execute(this::drain);
     }
@@ -168,8 +234,7 @@ final class Outbound {
         }
         synchronized (lock) {
             if (closing) {
-                frames.clear();
-                chars = 0;
+                clear();
                 return true;
             }
             suspended = true;
@@ -198,7 +263,7 @@ final class Outbound {
         }
         try {
             sink.closed(code, reason);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             LOG.warn("A client's sink failed while it was closed", e);
         }
     }

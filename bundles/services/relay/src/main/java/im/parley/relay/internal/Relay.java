@@ -18,6 +18,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
@@ -48,7 +50,15 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private static final int TRY_AGAIN_LATER = 1013;
     private static final long SWEEP_SECONDS = 5;
     private static final long STALL_NANOS = TimeUnit.SECONDS.toNanos(60);
-    private static final long STOP_MILLIS = 4_000;
+    private static final long STOP_MILLIS = 3_000;
+    private static final int QUEUED_PART_OF_HEAP = 16;
+    /** Whatever others hold, a connection may have this much of filters: enough to follow something. */
+    private static final long LEAST_FILTER_BYTES = 4_096;
+
+    private static final int GUARDED_OF_ALL = 10;
+    private static final int GUARDED_SECONDS = 20;
+    /** What the in-process transport calls its side; an address of the network is never spelled like that. */
+    private static final String LOCAL = "local";
 
     private final RelaySettings settings;
     private final GrammarLimits grammar;
@@ -59,6 +69,10 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private final SecureRandom random;
 
     private final Drops drops = new Drops();
+    private final Backlog backlog;
+    private final AtomicBoolean relieving = new AtomicBoolean();
+    private final AtomicLong filterBytes = new AtomicLong();
+    private final TokenBucket guardedRows;
     private final LiveIndex index = new LiveIndex();
     private final RecentIds recentEphemeral = new RecentIds(RECENT_EPHEMERAL);
     private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
@@ -93,31 +107,38 @@ public final class Relay implements RelayEndpoint, RelayStatus {
         this.clock = clock;
         this.random = random;
         workers = new Workers(settings.workers());
+        backlog = new Backlog(settings.backlogBytes(), this::relieveSoon);
+        guardedRows = guardedRows(GUARDED_OF_ALL);
         live = new LiveFeed(
                 index,
+                backlog,
+                drops,
                 subscription -> subscription
                         .session()
                         .closeSubscription(
                                 subscription,
                                 "error: relay.backlog too much is new while stored events are sent, ask again"));
-        commits = new CommitQueue(store, live);
+        commits = new CommitQueue(store, live, drops, Runtime.getRuntime().maxMemory() / QUEUED_PART_OF_HEAP);
         live.start();
         commits.start();
         workers.every(SWEEP_SECONDS, this::sweep);
         LOG.info("The relay answers to {}", settings.urls());
     }
 
-    /** Stores and answers what was accepted, then closes every client with 1001. */
+    /** Stores and answers what was accepted, then closes every client with 1001. Takes seconds at most. */
     @Deactivate
     void stop() {
         stopped = true;
         try {
             commits.stop(STOP_MILLIS);
             live.stop(STOP_MILLIS);
-            endAll();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        endAll();
+        try {
             workers.stop(STOP_MILLIS);
         } catch (InterruptedException e) {
-            endAll();
             Thread.currentThread().interrupt();
         }
     }
@@ -129,20 +150,93 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     }
 
     private void sweep() {
-        long now = System.nanoTime();
-        for (Session session : sessions) {
-            if (session.stalled(STALL_NANOS, now)) {
-                drops.count("slow-consumer");
-                session.end(Channel.POLICY, "too slow: nothing was read for a minute", false);
+        try {
+            long now = System.nanoTime();
+            for (Session session : sessions) {
+                if (session.stalled(STALL_NANOS, now)) {
+                    drops.count("slow-consumer");
+                    session.end(Channel.POLICY, "too slow: nothing was read for a minute", false);
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            // Thrown on, it would be the last sweep.
+            LOG.warn("Slow clients could not all be looked for; the next sweep tries again", e);
+        }
+    }
+
+    private void relieveSoon() {
+        if (relieving.compareAndSet(false, true)) {
+            workers.urgently(this::relieve);
+        }
+    }
+
+    /** Cuts off whoever holds most until the rest fits. */
+    private void relieve() {
+        relieving.set(false);
+        while (backlog.isExceeded()) {
+            Session largest = null;
+            long most = 0;
+            for (Session session : sessions) {
+                long held = session.isLocal() ? 0 : session.heldBytes();
+                if (held > most) {
+                    most = held;
+                    largest = session;
+                }
+            }
+            if (largest == null) {
+                return;
+            }
+            drops.count("slow-consumer");
+            largest.end(Channel.POLICY, "too slow: too much waits here for all clients, and most of it for you", false);
+        }
+    }
+
+    /**
+     * Counts filters that a session opens, less those it gives up for them.
+     *
+     * @param held of the session, with these
+     * @return false if all sessions together have too many; then nothing was counted
+     */
+    boolean takeFilterBytes(long more, long held, boolean local) {
+        while (true) {
+            long now = filterBytes.get();
+            if (now + more > settings.allFiltersBytes() && more > 0 && held > LEAST_FILTER_BYTES && !local) {
+                return false;
+            }
+            if (filterBytes.compareAndSet(now, now + more)) {
+                return true;
             }
         }
+    }
+
+    void returnFilterBytes(long bytes) {
+        filterBytes.addAndGet(-bytes);
+    }
+
+    long filterBytes() {
+        return filterBytes.get();
+    }
+
+    Backlog backlog() {
+        return backlog;
+    }
+
+    /** Of all connections together. */
+    TokenBucket guardedRows() {
+        return guardedRows;
+    }
+
+    /** @param times what one connection has */
+    TokenBucket guardedRows(int times) {
+        long most = (long) times * settings.maxGuardedRows();
+        return new TokenBucket(most, most / GUARDED_SECONDS, clock.millis());
     }
 
     @Override
     public Channel accept(FrameSink toClient, String remote) {
         byte[] challenge = new byte[CHALLENGE_BYTES];
         random.nextBytes(challenge);
-        Session session = new Session(this, toClient, HexFormat.of().formatHex(challenge));
+        Session session = new Session(this, toClient, HexFormat.of().formatHex(challenge), remote.equals(LOCAL));
         if (sessions.size() >= settings.maxConnections()) {
             drops.count("connections");
             session.say(Frames.notice("rate-limited: too many clients are connected, try again later"));

@@ -82,10 +82,52 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
     int outboundKib() default 8_192;
 
     @AttributeDefinition(
-            name = "Guarded rows looked over",
-            description = "How many events a subscriber may not see are passed over for one filter before the query is"
-                    + " refused as too wide, 1000 to 100000000.")
-    int maxGuardedRows() default 100_000;
+            name = "KiB held for all",
+            description =
+                    "What waits to be sent to all connections, and what they have sent ahead, together; beyond it the"
+                            + " connection that holds most is cut off. 0 is an eighth of the heap; 8192 to 67108864.")
+    int backlogKib() default 0;
+
+    @AttributeDefinition(
+            name = "KiB of filters",
+            description = "Of the open subscriptions of one connection, as they lie in memory, 64 to 1048576.")
+    int filterKib() default 1_024;
+
+    @AttributeDefinition(
+            name = "KiB of filters of all",
+            description =
+                    "As the line above, of all connections together. 0 is a sixteenth of the heap; 1024 to 67108864.")
+    int allFiltersKib() default 0;
+
+    @AttributeDefinition(
+            name = "Events per second",
+            description = "Taken from one connection in the long run, 1 to 1000000. What comes faster is answered"
+                    + " rate-limited. Does not concern this node's own client.")
+    int eventsPerSecond() default 500;
+
+    @AttributeDefinition(
+            name = "Events at once",
+            description = "Taken from one connection beyond the line above, 1 to 1000000.")
+    int eventsAtOnce() default 2_000;
+
+    @AttributeDefinition(
+            name = "Filters per second",
+            description = "Of new subscriptions of one connection in the long run, 1 to 1000000. What comes faster is"
+                    + " closed with rate-limited. Does not concern this node's own client.")
+    int filtersPerSecond() default 100;
+
+    @AttributeDefinition(
+            name = "Filters at once",
+            description = "Of one connection beyond the line above, at least those of one subscription, to 1000000.")
+    int filtersAtOnce() default 1_000;
+
+    @AttributeDefinition(
+            name = "Guarded rows passed over",
+            description =
+                    "How many events that it may not see the queries of one connection may pass over at once, 1000 to"
+                            + " 100000000; a twentieth of it comes back each second, and all connections together have ten times"
+                            + " as much. A query beyond it is refused as too wide.")
+    int maxGuardedRows() default 20_000;
 
     @AttributeDefinition(name = "Workers", description = "Threads that verify and query, 1 to 64.")
     int workers() default 4;

@@ -32,8 +32,17 @@ record RelaySettings(
         int pendingEvents,
         int outboundFrames,
         int outboundKib,
+        long backlogBytes,
+        long filterBytes,
+        long allFiltersBytes,
+        int eventsPerSecond,
+        int eventsAtOnce,
+        int filtersPerSecond,
+        int filtersAtOnce,
         int maxGuardedRows,
         int workers) {
+    private static final int MAX_SHARED_KIB = 67_108_864;
+
     RelaySettings {
         urls = Collections.unmodifiableSet(new LinkedHashSet<>(urls));
     }
@@ -59,6 +68,7 @@ record RelaySettings(
                 throw refused("pubkey", c.pubkey(), "64 lower-case hex digits or nothing");
             }
         }
+        int maxFilters = range("maxFilters", c.maxFilters(), 1, 1_000);
         return new RelaySettings(
                 urls,
                 c.name(),
@@ -67,7 +77,7 @@ record RelaySettings(
                 c.pubkey(),
                 maxMessageLength,
                 range("maxSubscriptions", c.maxSubscriptions(), 1, 10_000),
-                range("maxFilters", c.maxFilters(), 1, 1_000),
+                maxFilters,
                 range("maxLimit", c.maxLimit(), 1, 10_000),
                 range("maxEventTags", c.maxEventTags(), 1, 10_000),
                 range("maxContentLength", c.maxContentLength(), 1_024, maxMessageLength),
@@ -77,6 +87,13 @@ record RelaySettings(
                 range("pendingEvents", c.pendingEvents(), 1, 4_096),
                 range("outboundFrames", c.outboundFrames(), 256, 65_536),
                 range("outboundKib", c.outboundKib(), 1_024, 1_048_576),
+                shared("backlogKib", c.backlogKib(), 8_192, 8),
+                1024L * range("filterKib", c.filterKib(), 64, 1_048_576),
+                shared("allFiltersKib", c.allFiltersKib(), 1_024, 16),
+                range("eventsPerSecond", c.eventsPerSecond(), 1, 1_000_000),
+                range("eventsAtOnce", c.eventsAtOnce(), 1, 1_000_000),
+                range("filtersPerSecond", c.filtersPerSecond(), 1, 1_000_000),
+                range("filtersAtOnce", c.filtersAtOnce(), maxFilters, 1_000_000),
                 range("maxGuardedRows", c.maxGuardedRows(), 1_000, 100_000_000),
                 range("workers", c.workers(), 1, 64));
     }
@@ -89,7 +106,15 @@ record RelaySettings(
                 GrammarLimits.RELAY.maxTagValueBytes(),
                 GrammarLimits.RELAY.maxIndexedBytes(),
                 maxFilters,
+                GrammarLimits.RELAY.maxFilterValues(),
                 GrammarLimits.RELAY.references());
+    }
+
+    /** Bytes of what all connections share; 0 is a part of the heap. */
+    private static long shared(String key, int kib, int least, int partOfHeap) {
+        return kib == 0
+                ? Runtime.getRuntime().maxMemory() / partOfHeap
+                : 1024L * range(key, kib, least, MAX_SHARED_KIB);
     }
 
     private static int range(String key, int value, int least, int most) {

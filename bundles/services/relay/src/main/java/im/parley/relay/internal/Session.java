@@ -42,26 +42,46 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
 
     private final Relay relay;
     private final String challenge;
+    private final boolean local;
     private final Outbound out;
+    private final TokenBucket events;
+    private final TokenBucket filters;
+    private final TokenBucket guardedRows;
 
     private volatile ProvenKeys keys = ProvenKeys.NONE;
 
     private final Object lock = new Object();
     private final ArrayDeque<Incoming> inbox = new ArrayDeque<>();
     private long inboxChars;
+    /** Beside what waits to be sent: frames not handled yet, and stored events at hand. */
+    private long keptBytes;
+
     private @Nullable ClientFrame held;
     private boolean reading;
     private int pendingEvents;
     private final Map<String, Subscription> subscriptions = new HashMap<>();
+    private long filterBytes;
     private final ArrayDeque<StoredQuery> queries = new ArrayDeque<>();
     private boolean querying;
     private boolean ended;
 
-    Session(Relay relay, FrameSink sink, String challenge) {
+    /** @param local whether the client is this node itself: no rate limits it, and what it holds is not counted with others */
+    Session(Relay relay, FrameSink sink, String challenge, boolean local) {
         this.relay = relay;
         this.challenge = challenge;
+        this.local = local;
         RelaySettings settings = relay.settings();
-        out = new Outbound(sink, relay.pool(), settings.outboundFrames(), settings.outboundKib() * 1024L, this);
+        out = new Outbound(
+                sink,
+                local ? null : relay.backlog(),
+                relay.pool(),
+                settings.outboundFrames(),
+                settings.outboundKib() * 1024L,
+                this);
+        long now = relay.clock().millis();
+        events = new TokenBucket(settings.eventsAtOnce(), settings.eventsPerSecond(), now);
+        filters = new TokenBucket(settings.filtersAtOnce(), settings.filtersPerSecond(), now);
+        guardedRows = relay.guardedRows(1);
     }
 
     /** Sends the challenge, so that a client can prove its keys before it asks for anything. */
@@ -83,9 +103,43 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         return out.stalled(nanos, now);
     }
 
+    boolean isLocal() {
+        return local;
+    }
+
+    /** What this client makes the relay hold; what it shares with others in full. */
+    long heldBytes() {
+        synchronized (lock) {
+            long bytes = keptBytes;
+            for (Subscription subscription : subscriptions.values()) {
+                bytes += subscription.waitingBytes();
+            }
+            return bytes + out.bytes();
+        }
+    }
+
+    /** Counts what is held for this client from now on, or less than before. */
+    void keep(long bytes) {
+        if (local) {
+            return;
+        }
+        synchronized (lock) {
+            if (ended) {
+                return;
+            }
+            keptBytes += bytes;
+        }
+        relay.backlog().add(bytes);
+    }
+
     /** Queues a frame for the client. */
     void say(String frame) {
         out.offer(frame);
+    }
+
+    /** Queues the frame that consists of both and a closing bracket. */
+    void say(String head, SharedText body) {
+        out.offer(head, body);
     }
 
     @Override
@@ -107,6 +161,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                 }
                 inbox.add(new Incoming(text, taken));
                 inboxChars += text.length();
+                keep(Weight.of(text));
             }
         }
         if (tooBig) {
@@ -136,11 +191,15 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                 return;
             }
             ended = true;
+            relay.backlog().remove(keptBytes);
+            keptBytes = 0;
             dropped = List.copyOf(inbox);
             inbox.clear();
             held = null;
             open = List.copyOf(subscriptions.values());
             subscriptions.clear();
+            relay.returnFilterBytes(filterBytes);
+            filterBytes = 0;
             queries.clear();
         }
         relay.forget(this);
@@ -206,6 +265,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                     if (frame == null) {
                         incoming = inbox.remove();
                         inboxChars -= incoming.text().length();
+                        keep(-Weight.of(incoming.text()));
                     }
                 }
                 if (incoming != null) {
@@ -282,6 +342,9 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     // AUTH
 
     private void authenticate(Event event) {
+        if (tooFast(event)) {
+            return;
+        }
         ProvenKeys held = keys;
         if (!held.contains(event.pubkey()) && held.size() >= Authentication.MAX_KEYS) {
             refuse(event, "rate-limited: one connection may prove " + Authentication.MAX_KEYS + " keys");
@@ -306,7 +369,22 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
 
     // EVENT
 
+    /** True if it was answered so; asked before anything is computed. */
+    private boolean tooFast(Event event) {
+        if (local || events.take(1, relay.clock().millis())) {
+            return false;
+        }
+        refuse(
+                event,
+                "rate-limited: this relay takes " + relay.settings().eventsPerSecond()
+                        + " events a second from one connection, send it again later");
+        return true;
+    }
+
     private void publish(Event event) {
+        if (tooFast(event)) {
+            return;
+        }
         try {
             String refusal = admit(event);
             if (refusal != null) {
@@ -402,6 +480,14 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
 
     @Override
     public void committed(Event event, Outcome outcome) {
+        try {
+            answer(event, outcome);
+        } finally {
+            eventDone();
+        }
+    }
+
+    private void answer(Event event, Outcome outcome) {
         switch (outcome) {
             case STORED -> accept(event, "");
             case DUPLICATE -> accept(event, "duplicate: this event is stored already");
@@ -411,13 +497,15 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             default ->
                 refuse(event, "error: storage.bad-answer the store gave no answer for this event, try again later");
         }
-        eventDone();
     }
 
     @Override
     public void failed(Event event, ProviderException failure) {
-        refuse(event, error(failure));
-        eventDone();
+        try {
+            refuse(event, error(failure));
+        } finally {
+            eventDone();
+        }
     }
 
     private void eventDone() {
@@ -463,21 +551,25 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             refuse(id, "restricted: these messages are addressed to somebody else");
             return;
         }
+        if (!local && !filters.take(req.filters().size(), relay.clock().millis())) {
+            refuse(
+                    id,
+                    "rate-limited: this relay takes " + relay.settings().filtersPerSecond()
+                            + " filters a second from one connection, ask again later");
+            return;
+        }
         Subscription fresh = new Subscription(this, id, req.filters());
         Subscription former;
+        String refusal;
         synchronized (lock) {
             if (ended) {
                 return;
             }
             former = subscriptions.get(id);
-            if (former == null && subscriptions.size() >= relay.settings().maxSubscriptions()) {
-                fresh = null;
-            } else {
-                subscriptions.put(id, fresh);
-            }
+            refusal = open(fresh, former);
         }
-        if (fresh == null) {
-            refuse(id, "rate-limited: " + relay.settings().maxSubscriptions() + " subscriptions are open, close one");
+        if (refusal != null) {
+            refuse(id, refusal);
             return;
         }
         if (former != null) {
@@ -490,7 +582,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             return;
         }
         RelaySettings settings = relay.settings();
-        StoredQuery query = new StoredQuery(fresh, keys, settings.maxLimit(), settings.maxGuardedRows());
+        StoredQuery query = new StoredQuery(fresh, keys, settings.maxLimit(), this::passedOver);
         synchronized (lock) {
             if (ended) {
                 return;
@@ -498,6 +590,41 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             queries.add(query);
         }
         kickQueries();
+    }
+
+    /** With the lock held: null if it is open now, else why not. */
+    private @Nullable String open(Subscription fresh, @Nullable Subscription former) {
+        RelaySettings settings = relay.settings();
+        if (former == null && subscriptions.size() >= settings.maxSubscriptions()) {
+            return "rate-limited: " + settings.maxSubscriptions() + " subscriptions are open, close one";
+        }
+        long more = fresh.bytes() - (former == null ? 0 : former.bytes());
+        if (filterBytes + more > settings.filterBytes()) {
+            return "rate-limited: the filters of this connection would take more than " + settings.filterBytes() / 1024
+                    + " KiB, close a subscription or ask for less";
+        }
+        if (!relay.takeFilterBytes(more, filterBytes + more, local)) {
+            return "rate-limited: all connections together have too many filters open, try again later or ask for less";
+        }
+        filterBytes += more;
+        subscriptions.put(fresh.id(), fresh);
+        return null;
+    }
+
+    /** With the lock held, for a subscription that is not open any more. */
+    private void returnFilters(Subscription subscription) {
+        filterBytes -= subscription.bytes();
+        relay.returnFilterBytes(subscription.bytes());
+    }
+
+    /** False if this connection's queries, or those of all, have passed over too many guarded events lately. */
+    private boolean passedOver(long rows) {
+        if (local) {
+            return true;
+        }
+        long now = relay.clock().millis();
+        boolean own = guardedRows.spend(rows, now);
+        return relay.guardedRows().spend(rows, now) && own;
     }
 
     private void refuse(String subscription, String reason) {
@@ -510,6 +637,9 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         Subscription former;
         synchronized (lock) {
             former = subscriptions.remove(id);
+            if (former != null) {
+                returnFilters(former);
+            }
         }
         if (former != null) {
             drop(former);
@@ -527,6 +657,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             if (!subscriptions.remove(subscription.id(), subscription)) {
                 return;
             }
+            returnFilters(subscription);
         }
         relay.counters().count(code(reason));
         relay.index().remove(subscription);
@@ -550,7 +681,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             StoredQuery current;
             synchronized (lock) {
                 while (!queries.isEmpty() && !queries.element().subscription().active()) {
-                    queries.remove();
+                    queries.remove().letGo();
                 }
                 if (ended || queries.isEmpty() || !out.roomOrCall()) {
                     querying = false;
@@ -561,6 +692,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             if (turn(current)) {
                 synchronized (lock) {
                     queries.remove(current);
+                    current.letGo();
                 }
             }
             relay.pool().execute(this::query);

@@ -8,9 +8,7 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.EventStore;
 import im.parley.protocol.EventWriter;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Objects;
 import java.util.PriorityQueue;
 import org.jspecify.annotations.Nullable;
@@ -31,21 +29,28 @@ final class StoredQuery {
     private static final int MAX_ASK = 2_048;
     private static final int EVENTS_PER_TURN = 64;
     private static final long CHARS_PER_TURN = 256 << 10;
-    private static final long BUFFER_CHARS = 1 << 20;
-    private static final long LEAST_BUFFER_CHARS = 16 << 10;
+    private static final long BUFFER_BYTES = 1 << 20;
+    private static final long LEAST_BUFFER_BYTES = 32 << 10;
+
+    /** Told how many events were passed over because the reader may not see them; false if they were too many. */
+    interface Budget {
+        boolean spend(long rows);
+    }
 
     private final Subscription subscription;
     private final ProvenKeys reader;
-    private final int maxGuardedRows;
-    private final long charsPerCursor;
-    private final List<Cursor> toFill = new ArrayList<>();
+    private final Budget budget;
+    private final long bytesPerCursor;
+    private final ArrayDeque<Cursor> toFill = new ArrayDeque<>();
     private final PriorityQueue<Cursor> filled = new PriorityQueue<>();
     private @Nullable EventId last;
+    /** In all buffers, as counted by the session. */
+    private long keptBytes;
 
-    StoredQuery(Subscription subscription, ProvenKeys reader, int maxLimit, int maxGuardedRows) {
+    StoredQuery(Subscription subscription, ProvenKeys reader, int maxLimit, Budget budget) {
         this.subscription = subscription;
         this.reader = reader;
-        this.maxGuardedRows = maxGuardedRows;
+        this.budget = budget;
         for (Filter filter : subscription.filters()) {
             Cursor cursor = new Cursor(
                     ReadGuard.narrow(filter, reader), Math.min(filter.limit().orElse(maxLimit), maxLimit));
@@ -53,7 +58,7 @@ final class StoredQuery {
                 toFill.add(cursor);
             }
         }
-        charsPerCursor = Math.max(LEAST_BUFFER_CHARS, BUFFER_CHARS / Math.max(1, toFill.size()));
+        bytesPerCursor = Math.max(LEAST_BUFFER_BYTES, BUFFER_BYTES / Math.max(1, toFill.size()));
     }
 
     Subscription subscription() {
@@ -66,28 +71,35 @@ final class StoredQuery {
     }
 
     /**
-     * Sends some events.
+     * Reads one page, or sends some events: whoever asks with many filters waits its turn for each of them.
      *
      * @return true when all were sent
      * @throws ProviderException {@code EXHAUSTED relay.too-wide} if too many guarded events were passed over, and what the
      *     store throws
      */
     boolean turn(EventStore store) throws ProviderException {
-        List<Cursor> still = new ArrayList<>();
-        for (Cursor cursor : toFill) {
-            cursor.fill(store);
-            if (!cursor.buffer.isEmpty()) {
-                filled.add(cursor);
-            } else if (!cursor.exhausted) {
-                still.add(cursor);
+        Cursor next = toFill.poll();
+        if (next == null) {
+            send();
+        } else {
+            next.fill(store);
+            if (!next.buffer.isEmpty()) {
+                filled.add(next);
+            } else if (!next.exhausted) {
+                toFill.add(next);
             }
         }
-        toFill.clear();
-        toFill.addAll(still);
-        if (toFill.isEmpty()) {
-            send();
-        }
         return isEmpty();
+    }
+
+    /** Gives back what was counted for the buffers; the query is over. */
+    void letGo() {
+        keep(-keptBytes);
+    }
+
+    private void keep(long bytes) {
+        keptBytes += bytes;
+        subscription.session().keep(bytes);
     }
 
     /** Merges while every filter that may still bring something has its next event at hand. */
@@ -99,7 +111,7 @@ final class StoredQuery {
                 return;
             }
             Event event = cursor.buffer.remove();
-            cursor.bufferedChars -= chars(event);
+            cursor.keep(-Weight.of(event));
             if (!cursor.buffer.isEmpty()) {
                 filled.add(cursor);
             } else if (!cursor.exhausted && cursor.remaining > 0) {
@@ -115,27 +127,26 @@ final class StoredQuery {
         }
     }
 
-    private static long chars(Event event) {
-        return 300L + event.content().length() + 100L * event.tags().size();
-    }
-
     /** Where one filter has got to. */
     private final class Cursor implements Comparable<Cursor> {
         private final Filter filter;
         private final ArrayDeque<Event> buffer = new ArrayDeque<>();
-        private long bufferedChars;
+        /** Whether the filter names nothing that would keep it away from guarded events. */
+        private final boolean wide;
+
+        private long bufferedBytes;
         private int remaining;
         private boolean exhausted;
-        private @Nullable Event position;
-        /** Rows at the second of {@link #position} up to and with it; the next page begins with them again. */
-        private int rowsAtPosition;
-
+        private EventStore.@Nullable Place reached;
         private int ask = PAGE;
-        private long guardedRows;
 
         Cursor(Filter filter, int limit) {
             this.filter = filter;
             this.remaining = limit;
+            wide = filter.kinds() == null
+                    && filter.ids() == null
+                    && filter.authors() == null
+                    && filter.tags().isEmpty();
         }
 
         @Override
@@ -143,52 +154,72 @@ final class StoredQuery {
             return NEWEST_FIRST.compare(buffer.getFirst(), other.buffer.getFirst());
         }
 
+        private void keep(long bytes) {
+            bufferedBytes += bytes;
+            StoredQuery.this.keep(bytes);
+        }
+
         /** One page; may find nothing although there is more. */
         void fill(EventStore store) throws ProviderException {
-            Event from = position;
-            int limit = rowsAtPosition + ask;
-            Filter.Builder page = filter.toBuilder().limit(limit);
-            if (from != null) {
-                page.until(from.createdAt());
+            if (wide && !budget.spend(0)) {
+                throw tooWide();
             }
-            int wanted = Math.min(PAGE, remaining);
-            int[] rows = new int[1];
-            boolean[] enough = new boolean[1];
-            store.query(page.build(), event -> {
-                rows[0]++;
-                if (from != null && NEWEST_FIRST.compare(event, from) <= 0) {
-                    return true;
-                }
-                take(event);
-                enough[0] = buffer.size() >= wanted || bufferedChars >= charsPerCursor;
-                return !enough[0];
-            });
-            if (!enough[0] && rows[0] < limit || remaining == 0) {
+            Page page = new Page();
+            store.query(filter.toBuilder().limit(ask).build(), reached, page::glance, page::visit);
+            if (!page.stopped && page.visited + page.leftOut < ask || remaining == 0) {
                 exhausted = true;
-            } else if (!enough[0]) {
-                // The page held only rows already seen or not to be served: look further next time.
-                ask = Math.min(MAX_ASK, ask * 2);
-                if (position == from) {
-                    rowsAtPosition = limit;
-                }
             }
-            if (guardedRows > maxGuardedRows) {
-                throw new ProviderException(
-                        Kind.EXHAUSTED,
-                        TOO_WIDE,
-                        "The filter passes over too many events you may not read; name kinds, authors or #p.");
+            // A page may have held only rows that are not to be served: then look further next time.
+            ask = page.stopped ? PAGE : Math.min(MAX_ASK, ask * 2);
+            if (!page.stopped) {
+                reached = later(reached, page.leftOutAt);
+            }
+            if (page.guarded + page.leftOut > 0 && !budget.spend(page.guarded + page.leftOut)) {
+                throw tooWide();
             }
         }
 
-        private void take(Event event) {
-            rowsAtPosition = position != null && position.createdAt() == event.createdAt() ? rowsAtPosition + 1 : 1;
-            position = event;
-            if (ReadGuard.mayRead(event, reader)) {
-                buffer.add(event);
-                bufferedChars += chars(event);
-                remaining--;
-            } else {
-                guardedRows++;
+        private static EventStore.@Nullable Place later(EventStore.@Nullable Place a, EventStore.@Nullable Place b) {
+            return a == null || b != null && a.compareTo(b) < 0 ? b : a;
+        }
+
+        private static ProviderException tooWide() {
+            return new ProviderException(
+                    Kind.EXHAUSTED,
+                    TOO_WIDE,
+                    "Too many events you may not read are passed over; name kinds, authors or #p, or ask later.");
+        }
+
+        /** What one call to the store brings. */
+        private final class Page {
+            private final int wanted = Math.min(PAGE, remaining);
+            private int visited;
+            private int leftOut;
+            private EventStore.@Nullable Place leftOutAt;
+            private int guarded;
+            private boolean stopped;
+
+            boolean glance(EventStore.Place place, int kind) {
+                if (!reader.isEmpty() || !ReadGuard.guarded(kind)) {
+                    return true;
+                }
+                leftOut++;
+                leftOutAt = place;
+                return false;
+            }
+
+            boolean visit(Event event) {
+                visited++;
+                reached = EventStore.Place.of(event);
+                if (ReadGuard.mayRead(event, reader)) {
+                    buffer.add(event);
+                    keep(Weight.of(event));
+                    remaining--;
+                } else {
+                    guarded++;
+                }
+                stopped = buffer.size() >= wanted || bufferedBytes >= bytesPerCursor;
+                return !stopped;
             }
         }
     }

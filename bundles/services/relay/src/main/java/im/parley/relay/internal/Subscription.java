@@ -26,14 +26,20 @@ final class Subscription {
         TOO_MUCH
     }
 
+    /** A new event that waits for EOSE. */
+    private record Waiting(EventId id, SharedText json) {}
+
     private final Session session;
     private final String id;
     private final List<Filter> filters;
+    private final long bytes;
+    /** A delivery up to the event. */
+    private final String head;
 
     private volatile boolean active = true;
     private boolean storedDone;
-    private final ArrayDeque<Event> waiting = new ArrayDeque<>();
-    private long waitingChars;
+    private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+    private volatile long waitingChars;
     /** Ids sent as stored events; null once no older commit can still come by as new. */
     private @Nullable Set<EventId> sent = new HashSet<>();
 
@@ -41,6 +47,9 @@ final class Subscription {
         this.session = session;
         this.id = id;
         this.filters = filters;
+        bytes = Weight.of(id) + Weight.of(filters);
+        String empty = Frames.deliverRaw(id, "");
+        head = empty.substring(0, empty.length() - 1);
     }
 
     Session session() {
@@ -55,6 +64,16 @@ final class Subscription {
         return filters;
     }
 
+    /** What the filters cost as long as it is open. */
+    long bytes() {
+        return bytes;
+    }
+
+    /** What waits for EOSE, in bytes of heap; shared texts in full. */
+    long waitingBytes() {
+        return 2 * waitingChars;
+    }
+
     boolean active() {
         return active;
     }
@@ -62,8 +81,16 @@ final class Subscription {
     /** After this returns nothing more goes out under this subscription. */
     synchronized void cancel() {
         active = false;
-        waiting.clear();
+        letGo();
         sent = null;
+    }
+
+    private void letGo() {
+        if (!session.isLocal()) {
+            waiting.forEach(event -> event.json().letGo());
+        }
+        waiting.clear();
+        waitingChars = 0;
     }
 
     /** Cancels and says so, as the last word about this subscription. */
@@ -82,19 +109,22 @@ final class Subscription {
     }
 
     /** @param json the event, written once for all subscriptions */
-    synchronized Delivery deliverNew(Event event, String json) {
+    synchronized Delivery deliverNew(Event event, SharedText json) {
         if (!active || sent != null && sent.contains(event.id())) {
             return Delivery.NOT_WANTED;
         }
         if (storedDone) {
-            session.say(Frames.deliverRaw(id, json));
+            session.say(head, json);
             return Delivery.TAKEN;
         }
-        waitingChars += json.length();
-        if (waiting.size() >= MAX_WAITING || waitingChars > MAX_WAITING_CHARS) {
+        if (waiting.size() >= MAX_WAITING || waitingChars + json.length() > MAX_WAITING_CHARS) {
             return Delivery.TOO_MUCH;
         }
-        waiting.add(event);
+        if (!session.isLocal()) {
+            json.hold();
+        }
+        waitingChars += json.length();
+        waiting.add(new Waiting(event.id(), json));
         return Delivery.TAKEN;
     }
 
@@ -112,12 +142,12 @@ final class Subscription {
         }
         session.say(Frames.eose(id));
         storedDone = true;
-        for (Event event : waiting) {
+        for (Waiting event : waiting) {
             if (sent == null || !sent.contains(event.id())) {
-                session.say(Frames.deliver(id, event));
+                session.say(head, event.json());
             }
         }
-        waiting.clear();
+        letGo();
     }
 
     /** Every event that a stored answer could have held has passed as new by now. */

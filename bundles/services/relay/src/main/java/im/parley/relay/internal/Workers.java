@@ -45,8 +45,20 @@ final class Workers implements Executor {
         }
     }
 
+    /** @param task must not throw: it would not be run again */
     void every(long seconds, Runnable task) {
         var unused = timer.scheduleWithFixedDelay(task, seconds, seconds, TimeUnit.SECONDS);
+    }
+
+    /** As {@link #execute}, ahead of what the pool has queued. */
+    void urgently(Runnable task) {
+        try {
+            timer.execute(task);
+        } catch (RejectedExecutionException e) {
+            if (!timer.isShutdown()) {
+                throw e;
+            }
+        }
     }
 
     /** Finishes what is queued; waits at most that long. */

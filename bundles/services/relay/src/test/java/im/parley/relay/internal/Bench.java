@@ -49,6 +49,13 @@ final class Bench implements AutoCloseable {
         return client;
     }
 
+    /** As the node's own client connects. */
+    TestClient localClient() {
+        TestClient client = new TestClient(relay, "local");
+        clients.add(client);
+        return client;
+    }
+
     TestClient client(TestKey... keys) {
         TestClient client = client();
         for (TestKey key : keys) {

@@ -14,6 +14,9 @@ class RelaySettingsTest {
                         "maxLimit", 0,
                         "maxContentLength", 1_000_000,
                         "workers", 65,
+                        "backlogKib", 8_191,
+                        "filterKib", 63,
+                        "filtersAtOnce", 199,
                         "pubkey", "ABC",
                         "urls", new String[0])
                 .entrySet()) {

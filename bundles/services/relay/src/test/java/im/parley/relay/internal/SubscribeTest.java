@@ -388,6 +388,7 @@ class SubscribeTest {
                 "\"created_at_upper_limit\":900")) {
             assertTrue(json.contains(part), part + " in " + json);
         }
+        assertFalse(json.contains("\"max_filters\""), "NIP-11 has no such limit");
         assertFalse(json.contains("\"pubkey\""), "an operator without a key has none");
         assertEquals(131_072, bench.relay.maxFrameBytes());
     }

@@ -33,8 +33,12 @@ final class TestClient implements FrameSink {
     private final String url;
 
     TestClient(RelayEndpoint relay) {
+        this(relay, "203.0.113.7");
+    }
+
+    TestClient(RelayEndpoint relay, String remote) {
         url = relay.urls().iterator().next().toString();
-        channel = relay.accept(this, "203.0.113.7");
+        channel = relay.accept(this, remote);
     }
 
     /** From now on this client takes one frame and is then not ready until {@link #resume}. */

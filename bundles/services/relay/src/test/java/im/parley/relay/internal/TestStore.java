@@ -20,6 +20,11 @@ final class TestStore implements EventStore {
     final MemoryEventStore memory = new MemoryEventStore();
     final AtomicInteger commits = new AtomicInteger();
     final AtomicInteger largestBatch = new AtomicInteger();
+    /** Of queries: calls, rows glanced at, and events read. */
+    final AtomicInteger pages = new AtomicInteger();
+
+    final AtomicInteger glanced = new AtomicInteger();
+    final AtomicInteger read = new AtomicInteger();
     volatile CountDownLatch gate = new CountDownLatch(0);
     volatile @Nullable ProviderException commitFailure;
     volatile @Nullable ProviderException queryFailure;
@@ -58,6 +63,27 @@ final class TestStore implements EventStore {
             throw failure;
         }
         memory.query(filter, visitor);
+    }
+
+    @Override
+    public void query(Filter filter, @Nullable Place after, Glance glance, Predicate<Event> visitor)
+            throws ProviderException {
+        ProviderException failure = queryFailure;
+        if (failure != null) {
+            throw failure;
+        }
+        pages.incrementAndGet();
+        memory.query(
+                filter,
+                after,
+                (place, kind) -> {
+                    glanced.incrementAndGet();
+                    return glance.wants(place, kind);
+                },
+                event -> {
+                    read.incrementAndGet();
+                    return visitor.test(event);
+                });
     }
 
     @Override

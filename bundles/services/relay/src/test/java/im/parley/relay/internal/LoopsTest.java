@@ -1,0 +1,161 @@
+package im.parley.relay.internal;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import im.parley.api.event.Event;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.storage.Outcome;
+import im.parley.api.transport.FrameSink;
+import im.parley.protocol.Frames;
+import im.parley.testkit.Await;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Whatever is thrown, also an Error, the relay's threads live on, and stopping never waits for ever. */
+class LoopsTest {
+    private final Bench bench = new Bench("LoopsTest");
+    private final TestKey alice = bench.key();
+
+    @AfterEach
+    void stop() {
+        bench.close();
+    }
+
+    private static CommitQueue.Publisher publisher(List<Event> told) {
+        return new CommitQueue.Publisher() {
+            @Override
+            public void committed(Event event, Outcome outcome) {
+                told.add(event);
+            }
+
+            @Override
+            public void failed(Event event, ProviderException failure) {
+                throw new AssertionError("nothing fails here", failure);
+            }
+        };
+    }
+
+    private static final CommitQueue.Publisher BAD = new CommitQueue.Publisher() {
+        @Override
+        public void committed(Event event, Outcome outcome) {
+            throw new OutOfMemoryError("of the test");
+        }
+
+        @Override
+        public void failed(Event event, ProviderException failure) {
+            throw new OutOfMemoryError("of the test");
+        }
+    };
+
+    @Test
+    void theLiveFeedOutlivesAnError() {
+        TestClient listener = bench.client();
+        listener.ask("live", "{\"kinds\":[1]}");
+        for (int i = 0; i < 3; i++) {
+            bench.relay.live().post(() -> {
+                throw new OutOfMemoryError("of the test");
+            });
+        }
+        Event event = bench.note(alice, "after it");
+        assertEquals("true ", bench.client().publish(event));
+        listener.awaitDelivered("live", event.id());
+        assertEquals(3L, bench.relay.drops().get("internal.live"));
+    }
+
+    @Test
+    void theWriterOutlivesAnErrorOfOnePublisher() throws Exception {
+        Drops drops = new Drops();
+        CommitQueue queue = new CommitQueue(bench.storeSlot, bench.relay.live(), drops, Long.MAX_VALUE);
+        queue.start();
+        List<Event> told = new CopyOnWriteArrayList<>();
+        bench.store.gate = new CountDownLatch(1);
+        assertTrue(queue.offer(bench.note(alice, "first"), 0, BAD));
+        assertTrue(queue.offer(bench.note(alice, "bad"), 0, BAD));
+        Event next = bench.note(alice, "of the same batch");
+        assertTrue(queue.offer(next, 0, publisher(told)));
+        bench.store.gate.countDown();
+        Await.until("the others are told", () -> told.equals(List.of(next)));
+        Event later = bench.note(alice, "later");
+        assertTrue(queue.offer(later, 0, publisher(told)));
+        Await.until("the writer goes on", () -> told.equals(List.of(next, later)));
+        assertEquals(2L, drops.snapshot().get("internal.writer"));
+        queue.stop(10_000);
+        assertFalse(queue.offer(later, 0, publisher(told)));
+    }
+
+    @Test
+    void eventsThatWaitForTheWriterAreBoundedInBytes() throws Exception {
+        CommitQueue queue = new CommitQueue(bench.storeSlot, bench.relay.live(), new Drops(), 500_000);
+        List<Event> told = new CopyOnWriteArrayList<>();
+        Event event = alice.event(Bench.NOW, 1, List.of(), "x".repeat(100_000));
+        assertTrue(queue.offer(event, 0, publisher(told)));
+        assertTrue(queue.offer(event, 0, publisher(told)));
+        assertFalse(queue.offer(event, 0, publisher(told)), "200 KB of heap each");
+        queue.start();
+        Await.until("both are told", () -> told.size() == 2);
+        Await.until("there is room again", () -> queue.offer(event, 0, publisher(told)));
+        queue.stop(10_000);
+    }
+
+    @Test
+    void stoppingTheLiveFeedDoesNotWaitForEver() {
+        Drops drops = new Drops();
+        LiveFeed feed = new LiveFeed(new LiveIndex(), new Backlog(Long.MAX_VALUE, () -> {}), drops, unused -> {});
+        feed.start();
+        CountDownLatch never = new CountDownLatch(1);
+        feed.post(() -> {
+            while (never.getCount() > 0) {
+                Thread.onSpinWait();
+            }
+        });
+        boolean full = false;
+        while (!full) {
+            full = !feed.offer(() -> {});
+        }
+        AtomicBoolean stopped = new AtomicBoolean();
+        Thread stopper = new Thread(() -> {
+            try {
+                feed.stop(20);
+                feed.post(() -> {});
+                stopped.set(true);
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        });
+        stopper.setDaemon(true);
+        stopper.start();
+        try {
+            Await.until("it stopped, and takes no task any more", stopped::get);
+            assertFalse(feed.offer(() -> {}));
+        } finally {
+            never.countDown();
+        }
+    }
+
+    @Test
+    void anErrorOfAClientsSinkEndsThatClient() {
+        AtomicBoolean closed = new AtomicBoolean();
+        var channel = bench.relay.accept(
+                new FrameSink() {
+                    @Override
+                    public void text(String frame) {
+                        throw new LinkageError("of the test");
+                    }
+
+                    @Override
+                    public void closed(int code, String reason) {
+                        closed.set(code == 1011);
+                    }
+                },
+                "203.0.113.7");
+        Await.until("it is closed", closed::get);
+        assertTrue(channel.send(Frames.close("a")).toCompletableFuture().isCompletedExceptionally());
+        assertEquals(0, bench.relay.connections());
+    }
+}
