@@ -12,10 +12,18 @@ import org.osgi.annotation.versioning.ProviderType;
 /** What the core tells the egress and what people read from it. Thread-safe. */
 @ProviderType
 public interface EgressControl {
-    /** The user named this address in that scope: its host and port may be private. Kept in memory; the core repeats it at start. */
+    /**
+     * The user named this address in that scope: its host and port may be private. {@code localhost}, {@code 127.0.0.1} and
+     * {@code ::1} of one port are named together. Kept in memory; the core repeats it at start.
+     *
+     * @throws IllegalArgumentException if there is no host that could be connected to, or no port
+     */
     void allow(Scope scope, URI address);
 
-    /** The user took it back; open connections stay until their owner closes them. */
+    /**
+     * The user took it back, as it was named: another name of the same loopback port stays. Open connections stay until
+     * their owner closes them.
+     */
     void withdraw(Scope scope, URI address);
 
     /** The newest entries last, at most {@code limit}; also appended as JSON lines to {@code logs/egress.jsonl}. */

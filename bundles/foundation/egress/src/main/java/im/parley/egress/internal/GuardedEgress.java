@@ -66,6 +66,9 @@ public final class GuardedEgress implements EgressControl, EgressSource {
         int connectSeconds() default 10;
     }
 
+    /** Names of one machine, this one: who named a port under one of them meant whatever listens there. */
+    private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "0:0:0:0:0:0:0:1");
+
     private record Named(Scope scope, String host, int port) {}
 
     private final InstantSource clock;
@@ -224,7 +227,7 @@ public final class GuardedEgress implements EgressControl, EgressSource {
                                 + " 1 to 65535.");
             }
             host = parsed.text();
-            isNamed = named.contains(new Named(scope, host, port));
+            isNamed = isNamed();
             List<InetAddress> addresses = parsed.literal().isEmpty() ? resolve(host, deadline) : parsed.literal();
             if (!isNamed && addresses.stream().anyMatch(SpecialRanges::contains)) {
                 throw new ProviderException(
@@ -234,6 +237,12 @@ public final class GuardedEgress implements EgressControl, EgressSource {
                                 + " in this circle. Add it yourself if you mean it.");
             }
             return first(addresses, deadline);
+        }
+
+        private boolean isNamed() {
+            return LOOPBACK.contains(host)
+                    ? LOOPBACK.stream().anyMatch(name -> named.contains(new Named(scope, name, port)))
+                    : named.contains(new Named(scope, host, port));
         }
 
         private List<InetAddress> resolve(String name, long deadline) throws ProviderException {

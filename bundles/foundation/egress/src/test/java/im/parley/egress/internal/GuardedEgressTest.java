@@ -336,12 +336,34 @@ class GuardedEgressTest {
         assertTrue(control.log(1).get(0).named());
         refused("egress.private", "127.0.0.1", 7471);
         refused("egress.private", "127.0.0.2", 7470);
-        refused("egress.private", "localhost", 7470);
         Egress family = control.egressFor(FAMILY, "x");
         assertThrows(ProviderException.class, () -> family.connect("127.0.0.1", 7470, "relay", SECOND));
         assertEquals(1, tried.size());
         control.withdraw(Scope.DEFAULT, URI.create("ws://127.0.0.1:7470/other"));
         refused("egress.private", "127.0.0.1", 7470);
+    }
+
+    @Test
+    void theNamesOfLoopbackAreNamedTogetherPortByPort() throws Exception {
+        List<String> names = List.of("localhost", "127.0.0.1", "::1");
+        for (String name : names) {
+            URI address = URI.create(name.equals("::1") ? "ws://[::1]:7470" : "ws://" + name + ":7470");
+            names.forEach(other -> refused("egress.private", other, 7470));
+            control.allow(Scope.DEFAULT, address);
+            for (String other : names) {
+                connect(other, 7470);
+                assertTrue(control.log(1).get(0).named(), name + " names " + other);
+                refused("egress.private", other, 7471);
+            }
+            refused("egress.private", "127.0.0.2", 7470);
+            refused("egress.private", "relay.localhost", 7470);
+            refused("egress.private", "10.0.0.1", 7470);
+            control.withdraw(Scope.DEFAULT, address);
+        }
+        control.allow(Scope.DEFAULT, URI.create("ws://localhost:7470"));
+        control.allow(Scope.DEFAULT, URI.create("ws://127.0.0.1:7470"));
+        control.withdraw(Scope.DEFAULT, URI.create("ws://localhost:7470"));
+        connect("localhost", 7470);
     }
 
     @Test

@@ -227,33 +227,73 @@ public final class ConfiguredSlot implements Slot<Object> {
                     "slot.test-only",
                     instance + " is for tests only and would lose what it is given; select another provider.");
         }
-        Provider<?> provider = candidate.objects().getService();
+        Provider<?> provider = service(instance, candidate);
+        LeasedContext context = null;
+        Object object = null;
+        try {
+            context = host.contextFor(instance);
+            object = provider.open(context);
+        } catch (ProviderException e) {
+            LOG.debug("{} failed to open", instance, e);
+            // Rebuilt: the cause may be of the plugin's class, and must not outlive it.
+            throw new ProviderException(e.kind(), e.code(), e.getMessage());
+        } catch (RuntimeException | LinkageError e) {
+            LOG.error("{} failed to open", instance, e);
+            throw bug(instance);
+        } finally {
+            if (object == null) {
+                giveBack(instance, candidate, provider, context);
+            }
+        }
+        if (object == null) {
+            LOG.error("{} opened nothing", instance);
+            throw bug(instance);
+        }
+        Object opened = object;
+        LeasedContext handed = context;
+        return new Holder<>(instance, opened, () -> release(instance, candidate, provider, opened, handed));
+    }
+
+    private Provider<?> service(String instance, Candidate candidate) throws ProviderException {
+        Provider<?> provider = null;
+        try {
+            provider = candidate.objects().getService();
+        } catch (IllegalStateException e) {
+            LOG.debug("{} is leaving", instance, e);
+        }
         if (provider == null) {
             throw unavailable(instance + " could not be made: its component failed to activate, see the log.");
         }
-        Object object;
-        try {
-            object = provider.open(host.contextFor(instance));
-        } catch (ProviderException e) {
-            candidate.objects().ungetService(provider);
-            LOG.debug("{} failed to open", instance, e);
-            throw new ProviderException(e.kind(), e.code(), e.getMessage());
-        } catch (RuntimeException | LinkageError e) {
-            candidate.objects().ungetService(provider);
-            LOG.error("{} failed to open", instance, e);
-            throw new ProviderException(
-                    Kind.INTERNAL, "slot.provider-bug", instance + " failed while opening; the log has the cause.");
-        }
-        return new Holder<>(instance, object, () -> release(instance, candidate, provider, object));
+        return provider;
     }
 
-    private static void release(String instance, Candidate candidate, Provider<?> provider, Object object) {
-        if (object instanceof AutoCloseable closeable) {
-            try {
+    private static ProviderException bug(String instance) {
+        return new ProviderException(
+                Kind.INTERNAL, "slot.provider-bug", instance + " failed while opening; the log has the cause.");
+    }
+
+    private static void release(
+            String instance,
+            Candidate candidate,
+            Provider<?> provider,
+            Object object,
+            @Nullable LeasedContext context) {
+        try {
+            if (object instanceof AutoCloseable closeable) {
                 closeable.close();
-            } catch (Exception e) {
-                LOG.warn("{} failed to close: {}", instance, e.toString());
             }
+        } catch (Exception | LinkageError e) {
+            // A bundle that is leaving may no longer find its own classes.
+            LOG.warn("{} failed to close: {}", instance, e.toString());
+        } finally {
+            giveBack(instance, candidate, provider, context);
+        }
+    }
+
+    private static void giveBack(
+            String instance, Candidate candidate, Provider<?> provider, @Nullable LeasedContext context) {
+        if (context != null) {
+            context.close();
         }
         try {
             candidate.objects().ungetService(provider);

@@ -1,11 +1,7 @@
 package im.parley.slot.internal;
 
-import im.parley.api.lifecycle.Egress;
 import im.parley.api.lifecycle.Kind;
-import im.parley.api.lifecycle.ProviderContext;
 import im.parley.api.lifecycle.ProviderException;
-import im.parley.api.lifecycle.Scope;
-import im.parley.api.lifecycle.Secrets;
 import im.parley.slot.EgressSource;
 import im.parley.slot.SecretsSource;
 import java.io.IOException;
@@ -14,17 +10,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.InstantSource;
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.Executor;
-import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
-import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
@@ -33,7 +22,7 @@ import org.osgi.service.metatype.annotations.AttributeDefinition;
 import org.osgi.service.metatype.annotations.Designate;
 import org.osgi.service.metatype.annotations.ObjectClassDefinition;
 
-/** Makes the context that each provider is handed, and owns the pool its work runs on. */
+/** Knows what every provider is handed, and makes the context of each opened one. */
 @Component(
         name = "im.parley.slot.host",
         service = SlotHost.class,
@@ -50,7 +39,9 @@ public final class SlotHost {
                 description = "Data directory of the node; each provider instance gets providers/PID~name in it.")
         String dataDir();
 
-        @AttributeDefinition(description = "Threads for provider work that blocks on disk or connects, 2 to 256.")
+        @AttributeDefinition(
+                description =
+                        "Threads each provider instance may use for work that blocks on disk or connects, 2 to 256.")
         int threads() default 16;
 
         @AttributeDefinition(
@@ -62,7 +53,7 @@ public final class SlotHost {
     private final SecureRandom random;
     private final Path providersDir;
     private final boolean testing;
-    private final ThreadPoolExecutor pool;
+    private final int threads;
     private volatile @Nullable SecretsSource secrets;
     private volatile @Nullable EgressSource egress;
 
@@ -78,23 +69,7 @@ public final class SlotHost {
         this.random = random;
         this.providersDir = Path.of(config.dataDir(), "providers");
         this.testing = config.testing();
-        this.pool = new ThreadPoolExecutor(
-                config.threads(), config.threads(), 30, TimeUnit.SECONDS, new ArrayBlockingQueue<>(10_000), threads());
-        pool.allowCoreThreadTimeOut(true);
-    }
-
-    private static ThreadFactory threads() {
-        AtomicInteger number = new AtomicInteger();
-        return work -> {
-            Thread thread = new Thread(work, "parley-provider-" + number.incrementAndGet());
-            thread.setDaemon(true);
-            return thread;
-        };
-    }
-
-    @Deactivate
-    void deactivate() {
-        pool.shutdownNow();
+        this.threads = config.threads();
     }
 
     // Dynamic and optional: the vault itself needs the slot storage.records, so a static reference would be a circle.
@@ -126,6 +101,10 @@ public final class SlotHost {
         }
     }
 
+    SecureRandom random() {
+        return random;
+    }
+
     boolean testing() {
         return testing;
     }
@@ -134,24 +113,35 @@ public final class SlotHost {
         return clock;
     }
 
-    /** A context for that instance, with its directory made. */
-    ProviderContext contextFor(String instance) throws ProviderException {
-        SecretsSource secretsSource = secrets;
-        EgressSource egressSource = egress;
-        if (secretsSource == null || egressSource == null) {
-            throw new ProviderException(
-                    Kind.UNAVAILABLE,
-                    "slot.host-starting",
-                    "The vault or the egress is not up yet, so " + instance + " waits; it is tried again by itself.");
+    /** A context for that instance, with its directory made. The slot closes it after the opened object. */
+    LeasedContext contextFor(String instance) throws ProviderException {
+        if (secrets == null || egress == null) {
+            throw starting(instance);
         }
-        return new Context(
-                instance,
-                clock,
-                random,
-                secretsSource.secretsFor(instance),
-                egressSource,
-                directoryFor(instance),
-                pool);
+        return new LeasedContext(this, instance, directoryFor(instance), threads);
+    }
+
+    SecretsSource secretsFor(String instance) throws ProviderException {
+        SecretsSource source = secrets;
+        if (source == null) {
+            throw starting(instance);
+        }
+        return source;
+    }
+
+    EgressSource egressFor(String instance) throws ProviderException {
+        EgressSource source = egress;
+        if (source == null) {
+            throw starting(instance);
+        }
+        return source;
+    }
+
+    private static ProviderException starting(String instance) {
+        return new ProviderException(
+                Kind.UNAVAILABLE,
+                "slot.host-starting",
+                "The vault or the egress is not up, so " + instance + " waits; it is tried again by itself.");
     }
 
     private Path directoryFor(String instance) throws ProviderException {
@@ -166,21 +156,6 @@ public final class SlotHost {
                     "storage.io-error",
                     "The directory of " + instance + " cannot be made: check the data directory's owner and space.",
                     e);
-        }
-    }
-
-    private record Context(
-            String instance,
-            InstantSource clock,
-            SecureRandom random,
-            Secrets secrets,
-            EgressSource egressSource,
-            Path dataDir,
-            Executor executor)
-            implements ProviderContext {
-        @Override
-        public Egress egress(Scope scope) {
-            return egressSource.egressFor(scope, instance);
         }
     }
 }

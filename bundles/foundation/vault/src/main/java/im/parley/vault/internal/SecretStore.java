@@ -45,6 +45,12 @@ final class SecretStore {
         return dir.resolve(keys.fileName(instance, name));
     }
 
+    /** An editor or a file manager may leave a file of its own; only names we give are secrets. */
+    private static boolean isOurs(Path file) {
+        String name = file.getFileName().toString();
+        return name.length() == 32 && name.chars().allMatch(c -> c >= '0' && c <= '9' || c >= 'a' && c <= 'f');
+    }
+
     private byte[] key() {
         return keys.key("secret/" + instance);
     }
@@ -55,7 +61,7 @@ final class SecretStore {
                 return List.of();
             }
             try (Stream<Path> all = Files.list(dir)) {
-                return all.filter(file -> !file.toString().endsWith(".tmp")).toList();
+                return all.filter(SecretStore::isOurs).toList();
             }
         });
         List<String> names = new ArrayList<>();

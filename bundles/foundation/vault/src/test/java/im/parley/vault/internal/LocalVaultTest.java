@@ -105,6 +105,16 @@ class LocalVaultTest {
     }
 
     @Test
+    void aStrayFileBesideTheSecretsIsNoSecret() throws Exception {
+        Secrets secrets = open().secretsFor(INSTANCE);
+        secrets.write("db", bytes("first"), null);
+        for (Path file : files(root)) {
+            Files.writeString(file.resolveSibling(".DS_Store"), "left by a file manager");
+        }
+        assertEquals(List.of("db"), open().secretsFor(INSTANCE).names());
+    }
+
+    @Test
     void instancesSeeOnlyTheirOwn() throws Exception {
         LocalVault vault = open();
         vault.secretsFor("a").write("name", bytes("of a"), null);

@@ -1,0 +1,148 @@
+package im.parley.slot.internal;
+
+import im.parley.api.lifecycle.Egress;
+import im.parley.api.lifecycle.Kind;
+import im.parley.api.lifecycle.ProviderContext;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Scope;
+import im.parley.api.lifecycle.Secrets;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one opened provider was handed, until it is closed: secrets and egress are looked up anew for each call, so that
+ * a restarted vault or egress is not missed, and refuse once the context is closed.
+ */
+final class LeasedContext implements ProviderContext, AutoCloseable {
+    private static final int QUEUE = 10_000;
+    private static final long IDLE_SECONDS = 30;
+
+    private final SlotHost host;
+    private final String instance;
+    private final Path dataDir;
+    private final ThreadPoolExecutor pool;
+    private volatile boolean closed;
+
+    LeasedContext(SlotHost host, String instance, Path dataDir, int threads) {
+        this.host = host;
+        this.instance = instance;
+        this.dataDir = dataDir;
+        AtomicInteger number = new AtomicInteger();
+        // A pool of its own, so that one provider's blocked connects do not stop another one's frames.
+        this.pool = new ThreadPoolExecutor(
+                threads, threads, IDLE_SECONDS, TimeUnit.SECONDS, new ArrayBlockingQueue<>(QUEUE), work -> {
+                    // Without inherited thread locals, and with a class loader that outlives the provider.
+                    Thread thread = new Thread(null, work, instance + "-" + number.incrementAndGet(), 0, false);
+                    thread.setContextClassLoader(LeasedContext.class.getClassLoader());
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        pool.allowCoreThreadTimeOut(true);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        pool.shutdownNow();
+    }
+
+    private void checkOpen() throws ProviderException {
+        if (closed) {
+            throw new ProviderException(
+                    Kind.UNAVAILABLE, "slot.closed", instance + " was closed; what it was handed is no longer valid.");
+        }
+    }
+
+    @Override
+    public String instance() {
+        return instance;
+    }
+
+    @Override
+    public InstantSource clock() {
+        return host.clock();
+    }
+
+    @Override
+    public SecureRandom random() {
+        return host.random();
+    }
+
+    @Override
+    public Path dataDir() {
+        return dataDir;
+    }
+
+    @Override
+    public Executor executor() {
+        return pool;
+    }
+
+    @Override
+    public Egress egress(Scope scope) {
+        return (target, port, reason, timeout) -> {
+            checkOpen();
+            return host.egressFor(instance).egressFor(scope, instance).connect(target, port, reason, timeout);
+        };
+    }
+
+    @Override
+    public Secrets secrets() {
+        return new LookedUp();
+    }
+
+    private Secrets live() throws ProviderException {
+        checkOpen();
+        return host.secretsFor(instance).secretsFor(instance);
+    }
+
+    private final class LookedUp implements Secrets {
+        @Override
+        public List<String> names() throws ProviderException {
+            return live().names();
+        }
+
+        @Override
+        public boolean locked(String name) throws ProviderException {
+            return live().locked(name);
+        }
+
+        @Override
+        public byte[] read(String name) throws ProviderException {
+            return live().read(name);
+        }
+
+        @Override
+        public void write(String name, byte[] value, char @Nullable [] passphrase) throws ProviderException {
+            live().write(name, value, passphrase);
+        }
+
+        @Override
+        public void unlock(String name, char[] passphrase) throws ProviderException {
+            live().unlock(name, passphrase);
+        }
+
+        @Override
+        public void delete(String name) throws ProviderException {
+            live().delete(name);
+        }
+
+        @Override
+        public AutoCloseable onLock(Runnable callback) {
+            try {
+                return live().onLock(callback);
+            } catch (ProviderException e) {
+                // Nothing can be read either, so there is nothing to drop at a lock.
+                return () -> {};
+            }
+        }
+    }
+}
