@@ -14,7 +14,7 @@ import im.parley.api.storage.SpaceId;
  * COUNTERS         counter's name             -          number
  * CONVERSATIONS    conversation id            -          scheme, suite, state version, epoch, state
  * QUEUE            ""                         seq        one effect that has no outcome yet
- * PAYLOADS         ""                         seq        its rumor, later the finished event
+ * PAYLOADS         ""                         seq        its rumor, later with the finished event
  * LEDGER           ""                         seq        one recipient of one message
  * LEDGER_BY_ID     message id                 seq        empty
  * TOTALS           ""                         -          sent and the count of each state

@@ -16,8 +16,9 @@ import org.osgi.annotation.versioning.ProviderType;
  * performed until each has an outcome, over crashes and restarts, and the outcome is stepped again.
  *
  * <p>What holds at every instant: a wrap is durable before it is published, so performing an effect again publishes the
- * same event id; for one sender, recipient and relay a message is published only when the one before it was accepted,
- * refused or given up there; state, queue and ledger change together or not at all.
+ * same event while its date is inside the window that readers ask for, and a fresh wrap of the same rumor afterwards,
+ * which receivers know by the rumor's id; for one sender, recipient and relay a message is published only when the one
+ * before it was accepted, refused or given up there; state, queue and ledger change together or not at all.
  *
  * <p>Thread-safe. All records lie in the circle's own space, see {@link CircleRecords}.
  */

@@ -257,6 +257,17 @@ final class Circle implements OutboxHost {
     }
 
     @Override
+    public boolean named(URI relay) {
+        try {
+            return space.transact(Book::accounts).stream()
+                    .anyMatch(account -> account.relays().contains(relay));
+        } catch (ProviderException e) {
+            LOG.debug("a relay counts as a stranger's for now: {}", e.code());
+            return false;
+        }
+    }
+
+    @Override
     public void deliver(Tx tx, Conversation conversation, Effect.Deliver deliver) throws ProviderException {
         for (Account account : Book.accounts(tx)) {
             if (account.pubkey().equals(conversation.self())) {

@@ -20,6 +20,7 @@ import im.parley.outbox.LeasedSigner;
 import im.parley.outbox.Ledger.State;
 import im.parley.outbox.Outbox.Stepped;
 import im.parley.outbox.OutboxHost;
+import im.parley.outbox.internal.Task.Wrapping;
 import im.parley.relayclient.Persona;
 import im.parley.relayclient.PublishResult;
 import im.parley.relayclient.RelayClient;
@@ -35,6 +36,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -55,8 +57,10 @@ import org.slf4j.LoggerFactory;
  */
 final class CircleOutbox {
     private static final Logger LOG = LoggerFactory.getLogger(CircleOutbox.class);
+    private static final String SIGNER_SILENT = "signer.silent";
+    private static final String AUTH_REQUIRED = "relay.auth-required";
     /** Reasons for which a relay that answers others is still left alone for a while. */
-    private static final Set<String> ASKED_TO_WAIT = Set.of("relay.rate-limited", "relay.error");
+    private static final Set<String> ASKED_TO_WAIT = Set.of("relay.rate-limited", "relay.error", AUTH_REQUIRED);
 
     private static final Set<String> REFUSALS =
             Set.of("blocked", "invalid", "restricted", "pow", "mute", "unsupported");
@@ -76,6 +80,11 @@ final class CircleOutbox {
     /** Epoch milliseconds of the next try, for people; read from any thread. */
     private final Map<Long, Long> nextTries = new ConcurrentHashMap<>();
 
+    /** What waits behind others, with its lane; read from any thread. */
+    private final Map<Long, String> behind = new ConcurrentHashMap<>();
+    /** What a lane waits for; read from any thread. */
+    private final Map<String, Long> fronts = new ConcurrentHashMap<>();
+
     private volatile boolean closed;
 
     // Everything below belongs to the loop.
@@ -86,7 +95,7 @@ final class CircleOutbox {
     private final Set<URI> silent = new HashSet<>();
 
     private long loaded;
-    private int preparing;
+    private final Set<Wrapping> wrappings = new LinkedHashSet<>();
     private int inFlight;
     private boolean loadQueued;
     private boolean flushQueued;
@@ -131,7 +140,7 @@ final class CircleOutbox {
                         task.notBefore = Long.MIN_VALUE;
                     }
                     for (Target target : task.targets.values()) {
-                        if (target.privateAddress) {
+                        if (target.privateAddress || target.reason.equals(AUTH_REQUIRED)) {
                             target.notBefore = Long.MIN_VALUE;
                         }
                     }
@@ -143,7 +152,18 @@ final class CircleOutbox {
 
     long nextTry(long seq) {
         Long next = nextTries.get(seq);
+        String lane = behind.get(seq);
+        if (next == null && lane != null) {
+            // It is its turn when what is before it moves.
+            Long front = fronts.get(lane);
+            next = front == null ? null : nextTries.get(front);
+        }
         return next == null ? 0 : next;
+    }
+
+    /** Whether a message that was not tried yet is held up by those before it. */
+    boolean waitsForOthers(long seq) {
+        return behind.containsKey(seq);
     }
 
     /** Nothing is begun after this returns; what is under way finds the loop closed. */
@@ -188,8 +208,12 @@ final class CircleOutbox {
             loaded = LedgerBook.seq(item);
             try {
                 Task task = Task.read(loaded, item.value());
-                lanes.computeIfAbsent(task.order.lane(), unused -> new TreeMap<>())
-                        .put(task.seq, task);
+                String name = task.order.lane();
+                TreeMap<Long, Task> lane = lanes.computeIfAbsent(name, unused -> new TreeMap<>());
+                if (!lane.isEmpty()) {
+                    behind.put(task.seq, name);
+                }
+                lane.put(task.seq, task);
                 if (task.finished && task.targets.values().stream().noneMatch(Target::open)) {
                     settle(task, true);
                 }
@@ -223,49 +247,93 @@ final class CircleOutbox {
     /**
      * A lane is one sender and one recipient. At each relay only the oldest message that is not settled there may be
      * published, and nothing is published behind a message that is not yet wrapped: a relay that answers late or not at
-     * all can then delay messages but never turn their order.
+     * all can then delay messages but never turn their order. Neither does a wrap that is made anew: until it is
+     * durable, its message keeps its place at the relays that miss it.
      */
     private void pump(TreeMap<Long, Task> lane, long now) {
         Set<URI> taken = new HashSet<>();
+        boolean first = true;
         boolean gate = false;
         int ahead = 0;
         for (Task task : lane.values()) {
-            if (ahead++ >= Settings.AHEAD) {
-                return;
-            }
             if (task.done) {
                 continue;
             }
+            if (first) {
+                first = false;
+                fronts.put(task.order.lane(), task.seq);
+            }
+            // One dead relay of several shall not stop what the others can have.
+            if (task.accepted() == 0 && ahead++ >= Settings.AHEAD) {
+                return;
+            }
             if (!task.finished) {
                 gate = true;
-                if (task.preparing || task.eventToWrite) {
+                if (task.wrapping != null || task.eventToWrite) {
                     continue;
                 }
                 if (task.notBefore > now) {
                     // What holds this one holds those behind it.
                     return;
                 }
-                if (preparing < Settings.PREPARING) {
+                if (mayWrap(task)) {
+                    behind.remove(task.seq);
                     prepare(task);
                 }
-            } else if (!gate) {
-                for (Target target : task.targets.values()) {
-                    if (target.open()
-                            && taken.add(target.relay)
-                            && !target.inFlight
-                            && target.notBefore <= now
-                            && inFlight < Settings.IN_FLIGHT) {
-                        publish(task, target);
-                    }
+            } else if (gate) {
+                behind.put(task.seq, task.order.lane());
+            } else {
+                pump(task, taken, now);
+            }
+        }
+    }
+
+    /** @param taken relays that an older message of the lane still waits for; those of this one are added */
+    private void pump(Task task, Set<URI> taken, long now) {
+        boolean turn = false;
+        for (Target target : task.targets.values()) {
+            if (target.open() && taken.add(target.relay)) {
+                turn = true;
+                if (!task.stale && !target.inFlight && target.notBefore <= now && inFlight < Settings.IN_FLIGHT) {
+                    publish(task, target);
                 }
             }
         }
+        if (turn) {
+            behind.remove(task.seq);
+        } else {
+            behind.put(task.seq, task.order.lane());
+        }
+        if (turn && task.wantsWrap() && task.wrapping == null && task.notBefore <= now && mayWrap(task)) {
+            renew(task);
+        }
+    }
+
+    private boolean mayWrap(Task task) {
+        int same = 0;
+        for (Wrapping other : wrappings) {
+            same += other.task.order.sender().equals(task.order.sender()) ? 1 : 0;
+        }
+        return wrappings.size() < Settings.PREPARING && same < Settings.PREPARING_EACH;
     }
 
     private void tick() {
         ticking = false;
         noticeConnections();
+        noticeSilentSigners();
         pump();
+    }
+
+    private void noticeSilentSigners() {
+        long now = threads.nanoTime().getAsLong();
+        for (Wrapping wrapping : List.copyOf(wrappings)) {
+            Long askedAt = wrapping.askedAt;
+            if (askedAt != null && now - askedAt > Settings.SIGNER_PATIENCE.toNanos()) {
+                notWrapped(
+                        wrapping,
+                        new ProviderException(Kind.TIMEOUT, SIGNER_SILENT, "The signer did not answer in time."));
+            }
+        }
     }
 
     /** A relay that answers somebody again is asked again at once. */
@@ -303,8 +371,7 @@ final class CircleOutbox {
     // ---- wrapping ----
 
     private void prepare(Task task) {
-        task.preparing = true;
-        preparing++;
+        Wrapping wrapping = begin(task);
         CompletionStage<List<URI>> found;
         try {
             found = host.relaysOf(task.order.sender(), task.order.to());
@@ -313,16 +380,37 @@ final class CircleOutbox {
         }
         found.whenComplete((urls, failure) -> {
             if (failure != null) {
-                onLoop(() -> notPrepared(task, lookUpFailed(Failures.of(failure))));
+                onLoop(() -> notWrapped(wrapping, lookUpFailed(Failures.of(failure))));
             } else if (urls.isEmpty()) {
-                onLoop(() -> notPrepared(
-                        task,
+                onLoop(() -> notWrapped(
+                        wrapping,
                         new ProviderException(
                                 Kind.UNAVAILABLE, "recipient.no-relays", "The recipient has named no inbox relays.")));
             } else {
-                onWork(() -> wrap(task, urls), failed -> notPrepared(task, failed));
+                onWork(() -> wrap(wrapping, urls), failed -> notWrapped(wrapping, failed));
             }
         });
+    }
+
+    /** The relays stay as they are: one that joined now could get this message behind younger ones. */
+    private void renew(Task task) {
+        Wrapping wrapping = begin(task);
+        onWork(() -> wrap(wrapping, List.of()), failed -> notWrapped(wrapping, failed));
+    }
+
+    private Wrapping begin(Task task) {
+        Wrapping wrapping = new Wrapping(task);
+        task.wrapping = wrapping;
+        wrappings.add(wrapping);
+        return wrapping;
+    }
+
+    private void end(@Nullable Wrapping wrapping) {
+        if (wrapping != null && !wrapping.over) {
+            wrapping.over = true;
+            wrapping.task.wrapping = null;
+            wrappings.remove(wrapping);
+        }
     }
 
     private static ProviderException lookUpFailed(ProviderException e) {
@@ -335,63 +423,95 @@ final class CircleOutbox {
                 : e;
     }
 
-    private void wrap(Task task, List<URI> urls) throws ProviderException {
+    private void wrap(Wrapping wrapping, List<URI> urls) throws ProviderException {
+        Task task = wrapping.task;
         byte @Nullable [] value = space.get(RecordKey.of(PAYLOADS, "", task.seq));
-        if (value == null) {
+        Payload payload = value == null ? null : Payload.read(value);
+        Rumor rumor = payload instanceof Payload.Plain plain
+                ? plain.rumor()
+                : payload instanceof Payload.Finished made ? made.rumor() : null;
+        if (rumor == null) {
             throw new ProviderException(
                     Kind.CORRUPT, "store.tampered", "The text of a queued message is gone from the store.");
         }
-        Payload payload = Payload.read(value);
-        if (payload instanceof Payload.Finished made) {
-            onLoop(() -> prepared(task, urls, made.event()));
-        } else if (payload instanceof Payload.Plain plain) {
-            Rumor rumor = plain.rumor();
-            Signer signer = new LeasedSigner(identity, task.order.sender(), Purpose.SEAL);
-            envelope.wrap(signer, rumor, task.order.to(), task.order.ephemeral(), task.order.expiration())
-                    .whenComplete((event, failure) -> {
-                        if (failure == null) {
-                            onLoop(() -> prepared(task, urls, event));
-                        } else {
-                            onLoop(() -> notPrepared(task, Failures.of(failure)));
-                        }
-                    });
-        }
+        Signer signer = new LeasedSigner(identity, task.order.sender(), Purpose.SEAL);
+        wrapping.askedAt = threads.nanoTime().getAsLong();
+        envelope.wrap(signer, rumor, task.order.to(), task.order.ephemeral(), task.order.expiration())
+                .whenComplete((event, failure) -> {
+                    if (failure == null) {
+                        onLoop(() -> wrapped(wrapping, urls, rumor, event));
+                    } else {
+                        onLoop(() -> notWrapped(wrapping, Failures.of(failure)));
+                    }
+                });
     }
 
-    private void prepared(Task task, List<URI> urls, Event event) {
-        preparing--;
-        task.preparing = false;
+    private void wrapped(Wrapping wrapping, List<URI> urls, Rumor rumor, Event event) {
+        Task task = wrapping.task;
+        end(wrapping);
+        if (!task.wantsWrap()) {
+            return;
+        }
+        // An answer that nobody waited for any more is as good as one to a later question.
+        end(task.wrapping);
+        nextTries.remove(task.seq);
         task.attempts = 0;
         task.event = event;
+        task.rumor = rumor;
         task.eventToWrite = true;
         for (URI url : urls) {
             task.target(url);
         }
-        task.state = State.QUEUED;
-        task.reason = "";
+        if (task.accepted() == 0) {
+            task.state = State.QUEUED;
+            task.reason = "";
+        }
         touch(task);
     }
 
-    private void notPrepared(Task task, ProviderException failure) {
-        preparing--;
-        task.preparing = false;
+    private void notWrapped(Wrapping wrapping, ProviderException failure) {
+        if (wrapping.over) {
+            return;
+        }
+        end(wrapping);
+        Task task = wrapping.task;
+        if (task.done) {
+            return;
+        }
         task.attempts++;
         if (outlived(task)) {
-            fail(task, "message.expired", Input.Outcome.UNKNOWN);
+            giveUp(task, "message.expired", Input.Outcome.UNKNOWN);
         } else if (failure.code().equals("vault.locked") || failure.code().equals("identity.unknown")) {
             wait(task, State.AWAITING_SIGNER, "signer.locked", Settings.SIGNER_RETRY);
+        } else if (failure.code().equals(SIGNER_SILENT)) {
+            wait(task, State.AWAITING_SIGNER, SIGNER_SILENT, backOff(task.attempts));
         } else if (failure.kind() == Kind.REJECTED || failure.kind() == Kind.CORRUPT) {
-            fail(task, failure.code(), Input.Outcome.REFUSED);
+            giveUp(task, failure.code(), Input.Outcome.REFUSED);
         } else {
             wait(task, State.QUEUED, failure.code(), backOff(task.attempts));
         }
         pump();
     }
 
+    /** A message that a relay has is not failed because it cannot be wrapped for another one. */
+    private void giveUp(Task task, String reason, Input.Outcome outcome) {
+        if (task.accepted() == 0) {
+            fail(task, reason, outcome);
+            return;
+        }
+        for (Target target : task.targets.values()) {
+            if (target.open()) {
+                target.status = Target.Status.REFUSED;
+                target.reason = reason;
+            }
+        }
+        settle(task, true);
+    }
+
     private void wait(Task task, State state, String reason, Duration pause) {
         holdBack(task, pause);
         task.notBefore = threads.nanoTime().getAsLong() + pause.toNanos();
-        if (task.state != state || !task.reason.equals(reason)) {
+        if (task.accepted() == 0 && (task.state != state || !task.reason.equals(reason))) {
             task.state = state;
             task.reason = reason;
             touch(task);
@@ -434,7 +554,7 @@ final class CircleOutbox {
                     if (failure.kind() == Kind.CORRUPT) {
                         inFlight--;
                         target.inFlight = false;
-                        fail(task, failure.code(), Input.Outcome.UNKNOWN);
+                        giveUp(task, failure.code(), Input.Outcome.UNKNOWN);
                     } else {
                         answered(task, target, PublishResult.State.UNKNOWN, failure.code());
                     }
@@ -442,6 +562,13 @@ final class CircleOutbox {
     }
 
     private void publish(Task task, Target target, Event event) {
+        if (task.order.wrapped() && outdated(event)) {
+            inFlight--;
+            target.inFlight = false;
+            task.stale = true;
+            onLoop(this::pump);
+            return;
+        }
         Persona persona = target.identified
                 ? new Persona(
                         scope,
@@ -468,6 +595,10 @@ final class CircleOutbox {
         }));
     }
 
+    private boolean outdated(Event event) {
+        return event.createdAt() < clock.instant().getEpochSecond() - Settings.WRAP_WINDOW.toSeconds();
+    }
+
     private void answered(Task task, Target target, PublishResult.State state, String message) {
         inFlight--;
         target.inFlight = false;
@@ -480,7 +611,7 @@ final class CircleOutbox {
             if (silent.remove(target.relay)) {
                 awaken(target.relay);
             }
-        } else if (message.startsWith("auth-required") && !target.identified) {
+        } else if (message.startsWith("auth-required") && !target.identified && named(target.relay)) {
             target.identified = true;
             lasting = true;
         } else if (message.startsWith("egress.private")) {
@@ -505,6 +636,15 @@ final class CircleOutbox {
         }
         settle(task, lasting);
         pump();
+    }
+
+    private boolean named(URI relay) {
+        try {
+            return host.named(relay);
+        } catch (RuntimeException e) {
+            LOG.error("Whether a relay was named in circle {} could not be answered.", scope.circle(), e);
+            return false;
+        }
     }
 
     private void pause(Task task, Target target, Duration pause) {
@@ -684,9 +824,13 @@ final class CircleOutbox {
                         flushSoon(Settings.STORE_RETRY);
                         return;
                     }
-                    LOG.error("A queued message is set aside: {} {}", alone.code(), alone.getMessage());
                     dirty.remove(task.seq);
-                    forget(task);
+                    if (alone.kind() == Kind.CORRUPT || alone.kind() == Kind.REJECTED) {
+                        LOG.error("A queued message is set aside: {} {}", alone.code(), alone.getMessage());
+                        forget(task);
+                    } else {
+                        writeLater(task, alone);
+                    }
                 }
             }
         }
@@ -694,6 +838,17 @@ final class CircleOutbox {
             flushSoon(Duration.ZERO);
         }
         pump();
+    }
+
+    /** What is no fault of the message may pass, with the store's next start or another plug-in; the others go on. */
+    private void writeLater(Task task, ProviderException failure) {
+        if (task.notWritten++ == 0) {
+            LOG.error(
+                    "What became of a queued message cannot be written and is tried again: {} {}",
+                    failure.code(),
+                    failure.getMessage());
+        }
+        later(backOff(task.notWritten), () -> touch(task));
     }
 
     private void commit(List<Task> batch) throws ProviderException {
@@ -717,7 +872,10 @@ final class CircleOutbox {
             task.told |= task.outcome != null;
             task.outcome = null;
             task.finished |= task.eventToWrite;
+            task.stale &= !task.eventToWrite;
             task.eventToWrite = false;
+            task.rumor = null;
+            task.notWritten = 0;
             if (task.done) {
                 forget(task);
             } else if (task.state == State.AT_RELAYS) {
@@ -736,9 +894,18 @@ final class CircleOutbox {
 
     /** @return whether the scheme asked for more */
     private boolean write(SealedSpace.Tx tx, Task task) throws ProviderException {
+        RecordKey queue = RecordKey.of(QUEUE, "", task.seq);
+        RecordKey payload = RecordKey.of(PAYLOADS, "", task.seq);
+        byte @Nullable [] before = tx.get(queue);
+        if (before == null) {
+            // It was committed although the store said otherwise; its effects, if any, are in the queue.
+            return true;
+        }
         boolean effects = false;
         Input outcome = task.outcome;
-        if (outcome != null) {
+        if (outcome != null && Task.read(task.seq, before).told) {
+            effects = true;
+        } else if (outcome != null) {
             Stepped stepped = steps.step(tx, task.order.conversation(), outcome);
             for (Effect effect : stepped.effects()) {
                 if (effect instanceof Effect.Deliver deliver) {
@@ -750,15 +917,13 @@ final class CircleOutbox {
                 }
             }
         }
-        RecordKey queue = RecordKey.of(QUEUE, "", task.seq);
-        RecordKey payload = RecordKey.of(PAYLOADS, "", task.seq);
         if (task.done) {
             tx.delete(queue);
             tx.delete(payload);
         } else {
             Event event = task.event;
             if (task.eventToWrite && event != null) {
-                tx.put(payload, Payload.write(new Payload.Finished(event)));
+                tx.put(payload, Payload.write(new Payload.Finished(event, task.rumor)));
             }
             tx.put(queue, task.write(task.finished || task.eventToWrite, task.told || outcome != null));
         }
@@ -768,9 +933,11 @@ final class CircleOutbox {
 
     private void forget(Task task) {
         nextTries.remove(task.seq);
+        behind.remove(task.seq);
         TreeMap<Long, Task> lane = lanes.get(task.order.lane());
         if (lane != null && lane.remove(task.seq) != null && lane.isEmpty()) {
             lanes.remove(task.order.lane());
+            fronts.remove(task.order.lane());
         }
     }
 

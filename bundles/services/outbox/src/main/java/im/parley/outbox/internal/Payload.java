@@ -10,22 +10,38 @@ import im.parley.outbox.RecordInput;
 import im.parley.outbox.RecordOutput;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** What a queued effect carries: first the rumor to be wrapped, then the finished event that is published as often as it takes. */
+/**
+ * What a queued effect carries: first the rumor to be wrapped, then also the finished event that is published as often as
+ * it takes. Version 2; version 1 kept no rumor beside the event.
+ */
 sealed interface Payload {
+    int VERSION = 2;
+
     /** Still to be wrapped. */
     record Plain(Rumor rumor) implements Payload {}
 
-    /** Ready to publish; its id never changes again. */
-    record Finished(Event event) implements Payload {}
+    /**
+     * Ready to publish.
+     *
+     * @param rumor what the event wraps, to be wrapped anew when the event is too old for readers to find; null for an
+     *     event that is no wrap
+     */
+    record Finished(Event event, @Nullable Rumor rumor) implements Payload {}
 
     static byte[] write(Payload payload) throws ProviderException {
-        RecordOutput out = new RecordOutput(1);
+        RecordOutput out = new RecordOutput(VERSION);
         if (payload instanceof Finished finished) {
             Event e = finished.event();
             out.flag(true);
             common(out, e.id(), e.pubkey(), e.createdAt(), e.kind(), e.tags(), e.content());
             out.bytes(e.sig().bytes());
+            Rumor r = finished.rumor();
+            out.flag(r != null);
+            if (r != null) {
+                common(out, r.id(), r.pubkey(), r.createdAt(), r.kind(), r.tags(), r.content());
+            }
         } else if (payload instanceof Plain plain) {
             Rumor r = plain.rumor();
             out.flag(false);
@@ -35,8 +51,23 @@ sealed interface Payload {
     }
 
     static Payload read(byte[] value) throws ProviderException {
-        RecordInput in = new RecordInput(value, 1);
-        boolean finished = in.flag();
+        RecordInput in = new RecordInput(value, VERSION);
+        if (!in.flag()) {
+            return new Plain(rumor(in));
+        }
+        Rumor fields = rumor(in);
+        Event event = new Event(
+                fields.id(),
+                fields.pubkey(),
+                fields.createdAt(),
+                fields.kind(),
+                fields.tags(),
+                fields.content(),
+                Signature.of(in.bytes()));
+        return new Finished(event, in.version() > 1 && in.flag() ? rumor(in) : null);
+    }
+
+    private static Rumor rumor(RecordInput in) throws ProviderException {
         EventId id = EventId.of(in.bytes());
         PublicKey pubkey = PublicKey.of(in.bytes());
         long createdAt = in.number();
@@ -46,10 +77,7 @@ sealed interface Payload {
         for (int i = 0; i < count; i++) {
             tags.add(in.texts());
         }
-        String content = in.text();
-        return finished
-                ? new Finished(new Event(id, pubkey, createdAt, kind, tags, content, Signature.of(in.bytes())))
-                : new Plain(new Rumor(id, pubkey, createdAt, kind, tags, content));
+        return new Rumor(id, pubkey, createdAt, kind, tags, in.text());
     }
 
     private static void common(

@@ -17,12 +17,22 @@ record Settings(Duration retryMin, Duration retryMax, Duration publishTimeout, D
     static final Duration PRIVATE_RETRY = Duration.ofSeconds(30);
 
     static final Duration SIGNER_RETRY = Duration.ofSeconds(1);
+    /** A signer may ask a person first. */
+    static final Duration SIGNER_PATIENCE = Duration.ofSeconds(60);
+
     static final Duration STORE_RETRY = Duration.ofSeconds(1);
     static final Duration TICK = Duration.ofSeconds(1);
-    /** Messages of one lane that are wrapped before their turn. */
+    /**
+     * Oldest date of a wrap that is published. Readers ask from their last sync minus two days and one hour; the rest is
+     * for clocks that differ and for the way.
+     */
+    static final Duration WRAP_WINDOW = Duration.ofDays(2).plusMinutes(30);
+    /** Messages of one lane that are wrapped before their turn; those that a relay has already do not count. */
     static final int AHEAD = 16;
     /** Wraps being made at once in one circle. */
     static final int PREPARING = 32;
+    /** Of them, those of one sender: a signer that never answers shall leave room for the others. */
+    static final int PREPARING_EACH = 8;
     /** Events at relays without an answer at once in one circle. */
     static final int IN_FLIGHT = 256;
     /** Tasks written in one transaction, and read in one scan. */

@@ -29,6 +29,7 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Deactivate;
@@ -186,7 +187,7 @@ public final class StepOutbox implements Outbox, Ledger {
         List<Entry> entries = new ArrayList<>();
         for (LedgerBook.Line line : LedgerBook.lines(tx, messageId)) {
             if (!line.copy()) {
-                entries.add(entry(line, 0));
+                entries.add(entry(line, null));
             }
         }
         return entries;
@@ -197,7 +198,7 @@ public final class StepOutbox implements Outbox, Ledger {
         List<Entry> entries = new ArrayList<>();
         for (LedgerBook.Line line : space(scope).transact(tx -> LedgerBook.lines(tx, messageId))) {
             if (line.copy()) {
-                entries.add(entry(line, nextTry(scope, line.seq())));
+                entries.add(entry(line, circles.get(scope)));
             }
         }
         return entries;
@@ -218,7 +219,7 @@ public final class StepOutbox implements Outbox, Ledger {
         List<Entry> entries = new ArrayList<>();
         for (LedgerBook.Line line : lines) {
             if (!line.copy() && entries.size() < limit) {
-                entries.add(entry(line, nextTry(scope, line.seq())));
+                entries.add(entry(line, circles.get(scope)));
             }
         }
         return entries;
@@ -228,21 +229,21 @@ public final class StepOutbox implements Outbox, Ledger {
         return spaces.open(CircleRecords.space(scope));
     }
 
-    private long nextTry(Scope scope, long seq) {
-        CircleOutbox circle = circles.get(scope);
-        return circle == null ? 0 : circle.nextTry(seq);
-    }
-
-    private static Entry entry(LedgerBook.Line line, long nextTry) {
+    /** @param circle what works on it; null if nothing does or if only what is written counts */
+    private static Entry entry(LedgerBook.Line line, @Nullable CircleOutbox circle) {
         boolean settled = line.state() == State.FAILED || line.state() == State.DELIVERED || line.state() == State.READ;
+        boolean behind = circle != null
+                && line.reason().isEmpty()
+                && (line.state() == State.COMPOSED || line.state() == State.QUEUED)
+                && circle.waitsForOthers(line.seq());
         return new Entry(
                 line.messageId(),
                 line.recipient().hex(),
                 line.state(),
                 line.relaysHave(),
                 line.relaysAll(),
-                line.reason(),
-                settled ? 0 : nextTry);
+                behind ? "waits.order" : line.reason(),
+                settled || circle == null ? 0 : circle.nextTry(line.seq()));
     }
 
     private static Settings settings(Config config) {

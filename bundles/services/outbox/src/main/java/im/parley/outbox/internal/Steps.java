@@ -139,7 +139,7 @@ final class Steps {
                 task.target(relay(relay));
             }
             task.finished = true;
-            put(tx, task, new Payload.Finished(event));
+            put(tx, task, new Payload.Finished(event, null));
         } else if (!(effect instanceof Effect.Deliver) && !(effect instanceof Effect.Fail)) {
             throw new ProviderException(
                     Kind.UNSUPPORTED,

@@ -2,6 +2,7 @@ package im.parley.outbox.internal;
 
 import im.parley.api.event.Event;
 import im.parley.api.event.PublicKey;
+import im.parley.api.event.Rumor;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.scheme.Input;
@@ -42,6 +43,19 @@ final class Task {
         }
     }
 
+    /** One try to have the rumor wrapped. */
+    static final class Wrapping {
+        final Task task;
+        /** When the signer was asked, by the monotonic clock; null before. */
+        volatile @Nullable Long askedAt;
+        /** Answered or no longer waited for. */
+        boolean over;
+
+        Wrapping(Task task) {
+            this.task = task;
+        }
+    }
+
     final long seq;
     final Order order;
     final Map<URI, Target> targets = new LinkedHashMap<>();
@@ -60,7 +74,15 @@ final class Task {
     /** The event was made and waits for the commit that lets it be published. */
     boolean eventToWrite;
 
-    boolean preparing;
+    /** The rumor inside {@link #event} while that waits to be written. */
+    @Nullable
+    Rumor rumor;
+    /** The event is durable but too old to be found by readers; it is made anew before the next try. */
+    boolean stale;
+    /** Under way; null if nothing is. */
+    @Nullable
+    Wrapping wrapping;
+
     int attempts;
     long notBefore = Long.MIN_VALUE;
     /** Outcome decided but not yet told to the scheme. */
@@ -69,6 +91,9 @@ final class Task {
     /** Nothing is left to do once this is committed. */
     boolean done;
 
+    /** Times in a row that writing this task failed although the store works for others. */
+    int notWritten;
+
     Task(long seq, Order order) {
         this.seq = seq;
         this.order = order;
@@ -76,6 +101,11 @@ final class Task {
 
     Target target(URI relay) {
         return targets.computeIfAbsent(relay, Target::new);
+    }
+
+    /** Whether an event is still to be made. */
+    boolean wantsWrap() {
+        return !done && !eventToWrite && (!finished || stale);
     }
 
     int accepted() {

@@ -74,12 +74,15 @@ class StepOutboxTest {
     private StepOutbox outbox = boot();
     private int count;
     private @Nullable PublicKey badKey;
+    private @Nullable PublicKey silent;
+    private final List<Runnable> unanswered = new ArrayList<>();
 
     /** Answers for the messenger. */
     private static final class Host implements OutboxHost {
         List<URI> bobs = List.of(ONE, TWO);
         List<URI> own = List.of(ONE);
         boolean unreachable;
+        Set<URI> named = Set.of();
         final List<Rumor> delivered = new ArrayList<>();
         final Set<String> changed = new HashSet<>();
         final PublicKey self;
@@ -95,6 +98,11 @@ class StepOutboxTest {
                         new ProviderException(Kind.TIMEOUT, "relay.timeout", "Nobody answered."));
             }
             return CompletableFuture.completedFuture(recipient.equals(self) ? own : bobs);
+        }
+
+        @Override
+        public boolean named(URI relay) {
+            return named.contains(relay);
         }
 
         @Override
@@ -211,14 +219,256 @@ class StepOutboxTest {
     void aRelayThatAsksWhoPublishesIsToldWho() throws Exception {
         network.relay(ONE.toString()).wantsAuth = true;
         host.bobs = List.of(ONE);
+        host.named = Set.of(ONE);
         String id = send("me");
         outbox.kick(SCOPE);
         time.run(Duration.ofSeconds(3));
         assertEquals(State.AT_RELAYS, entry(id).state());
+        assertEquals(Set.of(alice), network.relay(ONE.toString()).publishers);
     }
 
     @Test
-    void aSilentRelayIsOfferedTheSameEventForSevenDaysAndOverRestarts() throws Exception {
+    void aRelayThatOnlyTheRecipientChoseIsNeverToldWhoPublishes() throws Exception {
+        network.relay(TWO.toString()).wantsAuth = true;
+        host.bobs = List.of(TWO);
+        String id = send("who");
+        outbox.kick(SCOPE);
+        time.run(Duration.ofHours(2));
+        assertEquals(State.QUEUED, entry(id).state());
+        assertEquals("relay.auth-required", entry(id).reason());
+        assertTrue(entry(id).nextTry() > 0);
+        assertEquals(Set.of(), network.relay(TWO.toString()).publishers);
+
+        host.named = Set.of(TWO);
+        outbox.hurry(SCOPE);
+        time.run(Duration.ofSeconds(3));
+        assertEquals(State.AT_RELAYS, entry(id).state());
+        assertEquals(Set.of(alice), network.relay(TWO.toString()).publishers);
+    }
+
+    @Test
+    void oneDeadRelayOfTwoDoesNotHoldUpTheOther() throws Exception {
+        network.relay(TWO.toString()).down = true;
+        for (int i = 0; i < 100; i++) {
+            send("m" + i);
+        }
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(1));
+        assertEquals(100, at(State.AT_RELAYS));
+        assertEquals(numbered(100), textsAt(ONE, bob));
+
+        network.relay(TWO.toString()).comeUp();
+        assertTrue(time.runUntil(() -> uncheckedTextsAt(TWO).size() == 100, Duration.ofMinutes(10)));
+        assertEquals(numbered(100), textsAt(TWO, bob));
+    }
+
+    @Test
+    void aWrapThatWaitedTooLongForReadersToFindItIsMadeAnew() throws Exception {
+        host.bobs = List.of(TWO);
+        network.relay(TWO.toString()).down = true;
+        for (int i = 0; i < 40; i++) {
+            send("m" + i);
+        }
+        outbox.kick(SCOPE);
+        time.run(Duration.ofDays(3));
+        life.end();
+        outbox = boot();
+        time.run(Duration.ofDays(3));
+        assertEquals(0, at(State.FAILED), "nothing is given up yet");
+        List<Event> offered = network.relay(TWO.toString()).offered;
+        assertTrue(
+                offered.size() > 1_000 && new HashSet<>(offered).size() < 20, "one event as long as it can be found");
+        life.end();
+        network.relay(TWO.toString()).comeUp();
+        outbox = boot();
+        long upAt = time.clock().instant().getEpochSecond();
+        assertTrue(time.runUntil(() -> at(State.AT_RELAYS) == 40, Duration.ofMinutes(10)));
+        time.run(Duration.ofSeconds(10));
+        assertEquals(numbered(40), textsAt(TWO, bob));
+        for (Event event : network.relay(TWO.toString()).events()) {
+            long age = upAt - event.createdAt();
+            assertTrue(age < Duration.ofDays(2).plusHours(1).toSeconds(), "age of a wrap when it arrives: " + age);
+        }
+        assertEquals(0, records(CircleRecords.QUEUE));
+    }
+
+    @Test
+    void aWrapMadeAnewForOneRelayWaitsForTheSignerAndKeepsItsPlaceThere() throws Exception {
+        network.relay(TWO.toString()).down = true;
+        List<String> ids = List.of(send("m0"), send("m1"), send("m2"));
+        outbox.kick(SCOPE);
+        time.run(Duration.ofDays(3));
+        keys.lock(alice);
+        time.run(Duration.ofDays(2));
+        network.relay(TWO.toString()).comeUp();
+        time.run(Duration.ofHours(1));
+        for (String id : ids) {
+            assertEquals(State.AT_RELAYS, entry(id).state());
+            assertEquals(1, entry(id).relaysHave());
+        }
+        keys.unlock(alice, new char[0]);
+        String next = send("m3");
+        outbox.kick(SCOPE);
+        assertTrue(time.runUntil(() -> uncheckedTextsAt(TWO).size() == 4, Duration.ofMinutes(10)));
+        time.run(Duration.ofSeconds(5));
+        assertEquals(numbered(4), textsAt(TWO, bob));
+        assertEquals(numbered(4), textsAt(ONE, bob), "who has it is not told again");
+        assertEquals(2, entry(next).relaysHave());
+        assertEquals(4, outbox.totals(SCOPE).sent());
+    }
+
+    @Test
+    void crashesWhileWrapsAreMadeAnewLoseNothingAndKeepTheOrder() throws Exception {
+        network.relay(TWO.toString()).down = true;
+        for (int i = 0; i < 20; i++) {
+            send("m" + i);
+        }
+        outbox.kick(SCOPE);
+        time.run(Duration.ofDays(5));
+        faults.crashBefore = 0.1;
+        faults.crashAfter = 0.1;
+        faults.twice = 0.1;
+        faults.unavailable = 0.1;
+        faults.unsure = 0.1;
+        faults.broken = 0.05;
+        network.faults.answerLost = 0.2;
+        network.faults.eventLost = 0.1;
+        network.relay(TWO.toString()).comeUp();
+        int lives = 0;
+        while (uncheckedTextsAt(TWO).stream().distinct().count() < 20 && lives++ < 2_000) {
+            Life now = life;
+            time.runUntil(() -> !now.alive(), Duration.ofMinutes(20));
+            now.end();
+            outbox = boot();
+        }
+        faults.crashBefore = 0;
+        faults.crashAfter = 0;
+        faults.unavailable = 0;
+        faults.broken = 0;
+        faults.unsure = 0;
+        life.end();
+        outbox = boot();
+        time.run(Duration.ofHours(1));
+        assertEquals(numbered(20), textsAt(TWO, bob).stream().distinct().toList());
+        assertEquals(20, at(State.AT_RELAYS));
+        assertTrue(outbox.totals(SCOPE).exact());
+        assertEquals(0, records(CircleRecords.QUEUE));
+        assertEquals(0, records(CircleRecords.PAYLOADS));
+        assertEquals(0, identities.open());
+    }
+
+    @Test
+    void aSilentSignerHoldsUpItsOwnMessagesOnlyAndMayAnswerLate() throws Exception {
+        PublicKey carol = keys.create(null);
+        silent = alice;
+        for (int i = 0; i < 40; i++) {
+            send("m" + i);
+        }
+        outbox.kick(SCOPE);
+        time.run(Duration.ofSeconds(1));
+        Conversation other = new Conversation("another room", carol);
+        String carols = space().transact(tx -> id(outbox.step(
+                tx,
+                SCOPE,
+                other,
+                new Input.Send(outbox.moment(), carol, List.of(bob), 14, List.of(), "from carol", null))));
+        outbox.kick(SCOPE);
+        time.run(Duration.ofSeconds(10));
+        assertEquals(State.AT_RELAYS, entry(carols).state());
+
+        time.run(Duration.ofMinutes(3));
+        Ledger.Entry oldest = outbox.entries(SCOPE, "", 100).get(40);
+        assertEquals(State.AWAITING_SIGNER, oldest.state());
+        assertEquals("signer.silent", oldest.reason());
+        assertTrue(oldest.nextTry() > 0);
+
+        silent = null;
+        List.copyOf(unanswered).forEach(Runnable::run);
+        assertTrue(time.runUntil(() -> at(State.AT_RELAYS) == 41, Duration.ofMinutes(10)));
+        time.run(Duration.ofSeconds(10));
+        List<String> texts = new ArrayList<>(textsAt(ONE, bob));
+        texts.remove("from carol");
+        assertEquals(numbered(40), texts);
+        assertTrue(outbox.totals(SCOPE).exact());
+        assertEquals(0, records(CircleRecords.QUEUE));
+    }
+
+    @Test
+    void whatWaitsForOthersSaysSo() throws Exception {
+        keys.lock(alice);
+        for (int i = 0; i < 40; i++) {
+            send("m" + i);
+        }
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(1));
+        Ledger.Entry newest = outbox.entries(SCOPE, "", 1).get(0);
+        assertEquals(State.COMPOSED, newest.state());
+        assertEquals("waits.order", newest.reason());
+        assertTrue(newest.nextTry() > 0);
+
+        network.relay(ONE.toString()).down = true;
+        host.bobs = List.of(ONE);
+        keys.unlock(alice, new char[0]);
+        time.run(Duration.ofMinutes(2));
+        List<Ledger.Entry> entries = outbox.entries(SCOPE, "", 100);
+        assertEquals("relay.timeout", entries.get(39).reason());
+        for (Ledger.Entry behind : entries.subList(0, 39)) {
+            assertEquals("waits.order", behind.reason());
+            assertEquals(entries.get(39).nextTry(), behind.nextTry());
+        }
+        network.relay(ONE.toString()).comeUp();
+        assertTrue(time.runUntil(() -> at(State.AT_RELAYS) == 40, Duration.ofMinutes(10)));
+        assertEquals("", outbox.entries(SCOPE, "", 1).get(0).reason());
+        assertEquals(0, outbox.entries(SCOPE, "", 1).get(0).nextTry());
+    }
+
+    @Test
+    void aFaultOfTheStoreIsNoFaultOfTheMessage() throws Exception {
+        String id = send("patience");
+        faults.broken = 0.9;
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(1));
+        faults.broken = 0;
+        time.run(Duration.ofMinutes(6));
+        assertEquals(State.AT_RELAYS, entry(id).state());
+        assertEquals(2, entry(id).relaysHave());
+        assertEquals(0, records(CircleRecords.QUEUE));
+    }
+
+    @Test
+    void anOutcomeWaitsUntilItsSchemeIsBack() throws Exception {
+        String id = send("mine");
+        schemes.fill(new Committing());
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(1));
+        assertEquals(State.QUEUED, entry(id).state());
+        schemes.fill(nip17());
+        time.run(Duration.ofMinutes(6));
+        assertEquals(State.AT_RELAYS, entry(id).state());
+        assertEquals(0, records(CircleRecords.QUEUE));
+    }
+
+    @Test
+    void aCommitThatWasReportedAsFailedIsNotSteppedAgain() throws Exception {
+        schemes.fill(new Committing());
+        space().transact(tx -> outbox.step(
+                tx,
+                SCOPE,
+                conversation,
+                new Input.Send(outbox.moment(), alice, List.of(bob), 445, List.of(), "", null)));
+        faults.unsure = 1;
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(1));
+        faults.unsure = 0;
+        time.run(Duration.ofMinutes(1));
+        assertEquals(1, host.delivered.size());
+        assertEquals(List.of("merged"), textsAt(TWO, bob));
+        assertEquals(1, outbox.totals(SCOPE).sent());
+        assertEquals(0, records(CircleRecords.QUEUE));
+    }
+
+    @Test
+    void aSilentRelayIsOfferedAMessageForSevenDaysAndOverRestarts() throws Exception {
         network.relay(ONE.toString()).down = true;
         host.bobs = List.of(ONE);
         String id = send("patience");
@@ -476,9 +726,22 @@ class StepOutboxTest {
         Rumor rumor = rumor("text\n\"quoted\"", 5);
         assertEquals(new Payload.Plain(rumor), Payload.read(Payload.write(new Payload.Plain(rumor))));
         Event event = keysSigned("e", new Input.Tick(outbox.moment()));
-        byte[] written = Payload.write(new Payload.Finished(event));
-        assertEquals(new Payload.Finished(event), Payload.read(written));
-        assertArrayEquals(written, Payload.write(Payload.read(written)));
+        for (Payload payload : List.of(new Payload.Finished(event, null), new Payload.Finished(event, rumor))) {
+            byte[] written = Payload.write(payload);
+            assertEquals(payload, Payload.read(written));
+            assertArrayEquals(written, Payload.write(Payload.read(written)));
+        }
+        byte[] first = new RecordOutput(1)
+                .flag(true)
+                .bytes(event.id().bytes())
+                .bytes(event.pubkey().bytes())
+                .number(event.createdAt())
+                .number(event.kind())
+                .number(0)
+                .text(event.content())
+                .bytes(event.sig().bytes())
+                .done();
+        assertEquals(new Payload.Finished(event, null), Payload.read(first));
     }
 
     @Test
@@ -519,10 +782,16 @@ class StepOutboxTest {
             @Override
             public CompletionStage<Event> wrap(
                     Signer author, Rumor rumor, PublicKey to, boolean ephemeral, @Nullable Long expiration) {
-                return Objects.equals(to, badKey)
+                CompletionStage<Event> answer = Objects.equals(to, badKey)
                         ? CompletableFuture.failedFuture(new ProviderException(
                                 Kind.REJECTED, "crypto.bad-pubkey", "This key is not on the curve."))
                         : open.wrap(author, rumor, to, ephemeral, expiration);
+                if (!Objects.equals(silent, author.publicKey())) {
+                    return answer;
+                }
+                CompletableFuture<Event> late = new CompletableFuture<>();
+                unanswered.add(() -> answer.thenAccept(late::complete));
+                return late;
             }
 
             @Override
@@ -579,6 +848,18 @@ class StepOutboxTest {
             }
         }
         return texts;
+    }
+
+    private List<String> uncheckedTextsAt(URI relay) {
+        try {
+            return textsAt(relay, bob);
+        } catch (Exception e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static List<String> numbered(int count) {
+        return java.util.stream.IntStream.range(0, count).mapToObj(i -> "m" + i).toList();
     }
 
     private Rumor rumor(String text, long at) {

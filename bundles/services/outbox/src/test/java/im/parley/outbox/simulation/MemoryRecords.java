@@ -28,6 +28,11 @@ public final class MemoryRecords {
         public double crashBefore;
         public double crashAfter;
         public double unavailable;
+        /** The store has a fault that it cannot name. */
+        public double broken;
+        /** What was committed is reported as failed. */
+        public double unsure;
+
         public double twice;
     }
 
@@ -99,6 +104,9 @@ public final class MemoryRecords {
             if (random.nextDouble() < faults.unavailable) {
                 throw new ProviderException(Kind.UNAVAILABLE, "storage.io-error", "The store does not answer.");
             }
+            if (random.nextDouble() < faults.broken) {
+                throw new ProviderException(Kind.INTERNAL, "store.failed", "The store failed.");
+            }
             if (random.nextDouble() < faults.twice) {
                 work.run(new Changes(records));
             }
@@ -115,6 +123,9 @@ public final class MemoryRecords {
             });
             commits += writes ? 1 : 0;
             crash(writes && random.nextDouble() < faults.crashAfter);
+            if (writes && random.nextDouble() < faults.unsure) {
+                throw new ProviderException(Kind.UNAVAILABLE, "storage.io-error", "The answer was lost.");
+            }
             return result;
         }
 

@@ -57,6 +57,10 @@ public final class SimulatedRelays {
     public final class Relay {
         final Map<EventId, Event> events = new LinkedHashMap<>();
         final List<Inbox> inboxes = new ArrayList<>();
+        /** What was published towards it, also while it was down. */
+        public final List<Event> offered = new ArrayList<>();
+        /** Who told it who publishes. */
+        public final Set<PublicKey> publishers = new HashSet<>();
         /** Nobody is connected and nobody can. */
         public boolean down;
         /** What it says to every event; empty to take it. */
@@ -132,6 +136,10 @@ public final class SimulatedRelays {
             lastArrival.put(link, arrival);
             Relay relay = relay(url);
             time.after(Duration.ofNanos(arrival - time.nanoTime()), network, () -> {
+                relay.offered.add(event);
+                if (persona.identity() != null) {
+                    relay.publishers.add(persona.identity());
+                }
                 if (relay.down || random.nextDouble() < faults.eventLost) {
                     return;
                 }

@@ -4,7 +4,9 @@ import im.parley.api.event.Event;
 import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.protocol.Kinds;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -12,11 +14,17 @@ import org.jspecify.annotations.Nullable;
 final class FetchRun {
     private static final int MAX_EVENTS = 20_000;
     private static final long MAX_BYTES = 64L << 20;
+    /** A list of somebody's relays is short, and which relay is asked for it may have been named by a stranger. */
+    private static final int MAX_LIST_BYTES = 64 << 10;
+
+    private static final Set<Integer> LISTS = Set.of(Kinds.RELAY_LIST, Kinds.DM_RELAYS);
+    private static final int TOLERATED = 4;
 
     private final RelayConnection connection;
     private final Wiring wiring;
     private final Filter filter;
     private final CompletableFuture<List<Event>> result;
+    private final boolean lists;
     private Paging paging;
     private @Nullable String request;
     private boolean waitsForAuth;
@@ -27,7 +35,8 @@ final class FetchRun {
         this.wiring = wiring;
         this.filter = filter;
         this.result = result;
-        this.paging = new Paging(filter);
+        this.lists = filter.kinds() != null && LISTS.containsAll(filter.kinds());
+        this.paging = new Paging(filter, TOLERATED);
     }
 
     void expiresBy(Timers.Timer timeout) {
@@ -38,7 +47,7 @@ final class FetchRun {
     void start() {
         stop();
         waitsForAuth = false;
-        paging = new Paging(filter);
+        paging = new Paging(filter, TOLERATED);
         if (paging.asksForNothing()) {
             succeed();
             return;
@@ -54,8 +63,17 @@ final class FetchRun {
         request = connection.open(new Request(paging.next()) {
             @Override
             void event(Event event) {
-                if (!paging.add(event)) {
-                    wiring.drops().count("event.beyond-limit");
+                if (lists && Paging.size(event) > MAX_LIST_BYTES) {
+                    wiring.drops().count("event.too-large");
+                    return;
+                }
+                switch (paging.add(event)) {
+                    case YES -> {}
+                    case ASK_FOR_LESS -> {
+                        stop();
+                        page();
+                    }
+                    case TOO_MUCH -> connection.misbehaves();
                 }
             }
 

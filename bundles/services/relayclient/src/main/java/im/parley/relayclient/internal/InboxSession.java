@@ -10,10 +10,12 @@ import im.parley.protocol.Kinds;
 import im.parley.relayclient.InboxListener;
 import im.parley.relayclient.RelayClient;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,6 +25,9 @@ import org.slf4j.LoggerFactory;
  * between it and the stored wraps; then it pages from the frontier to the end, hands all over, says so, and lets live
  * wraps through, those first that came meanwhile. Any trouble ends the connection and the next one syncs again: the
  * frontier moves only when the owner has everything.
+ *
+ * <p>Anybody may write to an inbox, so no number of wraps stops it. A sync that is too large to be held is handed over in
+ * chunks with the live wraps let through beside it, and after a lost connection it goes on where its last chunk ended.
  *
  * <p>Two places: the connection's loop, and a lane for the calls to the owner, which may block.
  */
@@ -36,12 +41,14 @@ final class InboxSession implements RelayClient.Subscription {
 
     static final Duration LIVE_PATIENCE = Duration.ofSeconds(10);
     static final Duration PAGE_PATIENCE = Duration.ofSeconds(30);
-    private static final int CHUNK_EVENTS = 20_000;
-    private static final long CHUNK_BYTES = 32L << 20;
-    private static final int MAX_SYNC_EVENTS = 500_000;
-    private static final int MAX_LIVE_WAITING = 5_000;
-    private static final long MAX_LIVE_BYTES = 32L << 20;
-    private static final int MAX_RESTARTS = 20;
+    /** Live wraps that came faster than they could be kept are asked for after this; doubled while they keep coming. */
+    static final Duration CATCH_UP = Duration.ofSeconds(5);
+
+    private static final int MAX_CATCH_UP_DOUBLINGS = 7;
+    /** Events of one page beyond what was asked for: wraps that arrive while it is under way. */
+    private static final int TOLERATED = 2 * Paging.PAGE;
+
+    private static final int MAX_STEPS_BACK = 20;
     private static final int MAX_KNOWN = 65_536;
 
     private enum Phase {
@@ -59,16 +66,33 @@ final class InboxSession implements RelayClient.Subscription {
     private final InboxListener listener;
     private final Serial lane;
     private volatile boolean closed;
+    /** About how much memory the live wraps take that wait on the lane. */
+    private final AtomicLong laneBytes = new AtomicLong();
+
+    /**
+     * What an unfinished sync has handed over: all that was there at the second {@code at} and is dated after the second
+     * {@code until}.
+     */
+    private record Reached(long since, long at, long until) {}
 
     // On the loop.
     private Phase phase = Phase.OFF;
     private long sync;
     private long startedAt;
+    private long since;
+    private @Nullable Reached reached;
+    private final ArrayDeque<Filter> ranges = new ArrayDeque<>();
     private @Nullable Paging paging;
     private @Nullable String liveRequest;
     private @Nullable String pageRequest;
     private boolean pageMoved;
-    private int restarts;
+    private int stepsBack;
+    /** Live wraps are let through although the sync goes on. */
+    private boolean beside;
+    /** A live wrap was left out; the next sync finds it. */
+    private boolean missed;
+
+    private int catchUps;
     private List<Event> early = new ArrayList<>();
     private long earlyBytes;
     private Timers.@Nullable Timer timer;
@@ -89,7 +113,7 @@ final class InboxSession implements RelayClient.Subscription {
         this.wiring = wiring;
         this.identity = identity;
         this.listener = listener;
-        this.lane = new Serial(wiring.owners());
+        this.lane = new Serial(wiring.owners(), wiring.drops());
     }
 
     @Override
@@ -119,7 +143,6 @@ final class InboxSession implements RelayClient.Subscription {
             connection.close(live);
         }
         paging = null;
-        restarts = 0;
         early = new ArrayList<>();
         earlyBytes = 0;
     }
@@ -128,6 +151,9 @@ final class InboxSession implements RelayClient.Subscription {
         long mine = ++sync;
         startedAt = wiring.second();
         phase = Phase.FRONTIER;
+        stepsBack = 0;
+        beside = false;
+        missed = false;
         lane.execute(() -> {
             if (closed) {
                 return;
@@ -135,7 +161,7 @@ final class InboxSession implements RelayClient.Subscription {
             long frontier;
             try {
                 frontier = listener.frontier();
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
                 ownerFailed(mine, e);
                 return;
             }
@@ -147,9 +173,25 @@ final class InboxSession implements RelayClient.Subscription {
         return Filter.builder().kinds(List.of(Kinds.GIFT_WRAP)).tag('p', List.of(identity.hex()));
     }
 
+    private Filter wraps(long from) {
+        return (from > 0 ? wraps().since(from) : wraps()).build();
+    }
+
     private void from(long frontier) {
-        long since = frontier - OVERLAP_SECONDS;
-        paging = new Paging((since > 0 ? wraps().since(since) : wraps()).build());
+        since = Math.max(0, frontier - OVERLAP_SECONDS);
+        ranges.clear();
+        Reached before = reached;
+        if (before != null && before.since() == since && before.until() < before.at() - OVERLAP_SECONDS) {
+            // What may have come since then, and what the sync before did not get to.
+            ranges.add(wraps(before.at() - OVERLAP_SECONDS));
+            ranges.add(wraps(since).toBuilder()
+                    .until(Math.max(since, before.until()))
+                    .build());
+        } else {
+            reached = null;
+            ranges.add(wraps(since));
+        }
+        paging = new Paging(ranges.remove(), TOLERATED);
         if (liveRequest != null) {
             page();
             return;
@@ -194,8 +236,13 @@ final class InboxSession implements RelayClient.Subscription {
             @Override
             void event(Event event) {
                 pageMoved = true;
-                if (!pages.add(event)) {
-                    wiring.drops().count("event.beyond-limit");
+                switch (pages.add(event)) {
+                    case YES -> {}
+                    case ASK_FOR_LESS -> {
+                        endPageRequest();
+                        page();
+                    }
+                    case TOO_MUCH -> connection.misbehaves();
                 }
             }
 
@@ -233,13 +280,17 @@ final class InboxSession implements RelayClient.Subscription {
         RelayConnection.cancel(timer);
         timer = null;
         boolean more = pages.endPage();
-        if (pages.total() > MAX_SYNC_EVENTS) {
-            wiring.drops().count("relay.misbehaving");
-            connection.refused(RelayConnection.unavailable(
-                    "relay.misbehaving", "The relay sent more wraps than one inbox can hold."));
+        if (more) {
+            stepsBack = 0;
+        }
+        Filter next = more ? null : ranges.poll();
+        if (next != null) {
+            paging = new Paging(next, TOLERATED);
+            handOver(pages.take(), false);
         } else if (!more) {
             handOver(pages.take(), true);
-        } else if (pages.held() >= CHUNK_EVENTS || pages.heldBytes() >= CHUNK_BYTES) {
+        } else if (pages.held() >= wiring.bounds().chunkEvents()
+                || pages.heldBytes() >= wiring.bounds().chunkBytes()) {
             handOver(pages.take(), false);
         } else {
             page();
@@ -268,78 +319,112 @@ final class InboxSession implements RelayClient.Subscription {
                 if (last) {
                     listener.synced(began);
                 }
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
                 brokenSync = mine;
                 ownerFailed(mine, e);
                 return;
             }
-            onLoop(mine, last ? this::synced : this::page);
+            onLoop(mine, last ? this::synced : this::goOn);
         });
+    }
+
+    private void goOn() {
+        Paging pages = paging;
+        if (pages != null && ranges.isEmpty()) {
+            pages.reached().ifPresent(until -> reached = new Reached(since, startedAt, until));
+        }
+        letThrough();
+        page();
     }
 
     private void synced() {
         phase = Phase.LIVE;
         paging = null;
-        restarts = 0;
+        reached = null;
         connection.succeeded();
-        List<Event> waiting = early;
-        early = new ArrayList<>();
-        earlyBytes = 0;
-        for (Event event : waiting) {
-            live(event);
-        }
+        letThrough();
+        catchUps = missed ? Math.min(MAX_CATCH_UP_DOUBLINGS, catchUps + 1) : 0;
+        again(missed ? CATCH_UP.multipliedBy(1L << catchUps) : RESYNC);
+    }
+
+    private void again(Duration pause) {
+        RelayConnection.cancel(timer);
         long mine = sync;
-        timer = connection.after(RESYNC, () -> {
+        timer = connection.after(pause, () -> {
             if (mine == sync && phase == Phase.LIVE) {
                 begin();
             }
         });
     }
 
+    /** From now on live wraps do not wait for the sync. */
+    private void letThrough() {
+        beside = true;
+        List<Event> waiting = early;
+        early = new ArrayList<>();
+        earlyBytes = 0;
+        for (Event event : waiting) {
+            deliver(event);
+        }
+    }
+
     private void live(Event event) {
-        if (phase != Phase.LIVE) {
-            Paging pages = paging;
-            if (pages != null && pages.arrivedLive(event.id())) {
-                endPageRequest();
-                early.add(event);
-                if (++restarts > MAX_RESTARTS) {
-                    wiring.drops().count("relay.misbehaving");
-                    connection.refused(RelayConnection.unavailable(
-                            "relay.misbehaving", "The relay mixes new events into stored ones without end."));
-                } else {
-                    begin();
-                }
+        Paging pages = paging;
+        if (pages != null && pages.arrivedLive(event.id())) {
+            if (++stepsBack > MAX_STEPS_BACK) {
+                connection.misbehaves();
                 return;
             }
-            early.add(event);
-            earlyBytes += Paging.weight(event);
-            if (early.size() > MAX_LIVE_WAITING || earlyBytes > MAX_LIVE_BYTES) {
-                overrun();
+            pages.stepBack();
+            if (phase == Phase.PAGING) {
+                endPageRequest();
+                page();
             }
+        }
+        if (beside) {
+            deliver(event);
             return;
         }
-        if (lane.backlog() > MAX_LIVE_WAITING) {
-            overrun();
+        early.add(event);
+        earlyBytes += Paging.weight(event);
+        if (early.size() > wiring.bounds().liveEvents()
+                || earlyBytes > wiring.bounds().liveBytes()) {
+            letThrough();
+        }
+    }
+
+    private void deliver(Event event) {
+        long weight = Paging.weight(event);
+        if (lane.backlog() > wiring.bounds().liveEvents()
+                || laneBytes.get() + weight > wiring.bounds().liveBytes()) {
+            miss();
             return;
         }
+        laneBytes.addAndGet(weight);
         long mine = sync;
         lane.execute(() -> {
+            laneBytes.addAndGet(-weight);
             if (closed || known.containsKey(event.id())) {
                 return;
             }
             try {
                 listener.live(event);
                 known.put(event.id(), true);
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
                 ownerFailed(mine, e);
             }
         });
     }
 
-    /** Nothing is lost: the frontier stands, and the next sync finds what is dropped here. */
-    private void overrun() {
+    /** Wraps come faster than they can be kept. Nothing is lost: another sync finds what is left out here. */
+    private void miss() {
         wiring.drops().count("inbox.overrun");
-        connection.lost(RelayConnection.unavailable("inbox.overrun", "Wraps come faster than they can be kept."));
+        if (!missed) {
+            missed = true;
+            if (phase == Phase.LIVE) {
+                again(CATCH_UP.multipliedBy(1L << catchUps));
+            }
+        }
     }
 
     private void refused(String message, boolean authenticated) {
@@ -352,8 +437,8 @@ final class InboxSession implements RelayClient.Subscription {
         }
     }
 
-    private void ownerFailed(long mine, RuntimeException failure) {
-        LOG.warn("an inbox could not keep what it was given; it is synced again", failure);
+    private void ownerFailed(long mine, Throwable failure) {
+        LOG.warn("An inbox could not keep what it was given; it is synced again.", failure);
         onLoop(
                 mine,
                 () -> connection.refused(

@@ -89,7 +89,8 @@ public final class PooledRelayClient implements RelayClient {
                         task.run();
                     }
                 },
-                new Drops());
+                new Drops(),
+                Bounds.DEFAULT);
         release = () -> {
             timers.close();
             end(loops);
@@ -109,7 +110,8 @@ public final class PooledRelayClient implements RelayClient {
                 wiring.timers(),
                 wiring.loops(),
                 wiring.owners(),
-                wiring.drops());
+                wiring.drops(),
+                wiring.bounds());
         this.release = () -> {};
     }
 

@@ -40,6 +40,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -62,13 +63,16 @@ final class RelayConnection {
     static final Duration CHALLENGE_GRACE = Duration.ofMillis(1_500);
 
     static final Duration AUTH_TIMEOUT = Duration.ofSeconds(30);
-    private static final Duration WATCH = Duration.ofSeconds(10);
+    private static final Duration WATCH = Duration.ofSeconds(1);
     private static final Duration CONNECT_GUARD =
             Limits.DEFAULT.connectTimeout().plusSeconds(5);
     private static final int MAX_AUTH_ATTEMPTS = 8;
     private static final int MAX_CHALLENGE = 1024;
     private static final int MAX_STRIKES = 200;
     private static final int MAX_BACKLOG = 20_000;
+    /** About how much memory what was received may take before the loop has seen it. */
+    private static final long MAX_BACKLOG_BYTES = 16L << 20;
+
     private static final int MAX_EVENTS = 10_000;
     private static final int WINDOW_BYTES = 1 << 20;
 
@@ -113,6 +117,7 @@ final class RelayConnection {
     private final Map<String, Request> requests = new ConcurrentHashMap<>();
 
     private volatile long lastRequest;
+    private final AtomicLong backlogBytes = new AtomicLong();
 
     private State state = State.IDLE;
     private boolean stopped;
@@ -148,7 +153,7 @@ final class RelayConnection {
         this.persona = persona;
         this.relay = relay;
         this.onRetired = onRetired;
-        this.loop = new Serial(wiring.loops());
+        this.loop = new Serial(wiring.loops(), wiring.drops());
         this.backoff = new Backoff(wiring.random());
         this.signer = persona.signer();
     }
@@ -235,7 +240,12 @@ final class RelayConnection {
     void remove(InboxSession inbox) {
         if (inboxes.remove(inbox)) {
             inbox.stop();
-            wake();
+            if (hasDemand()) {
+                wake();
+            } else {
+                // Nobody reads here any more, and the relay need not see for how long we stay.
+                idle();
+            }
         }
     }
 
@@ -287,6 +297,7 @@ final class RelayConnection {
     }
 
     private void idle() {
+        cancel(idleTimer);
         idleTimer = null;
         if (hasDemand() || stopped) {
             return;
@@ -333,8 +344,8 @@ final class RelayConnection {
                             discard(taken, opened);
                         }
                     });
-        } catch (RuntimeException e) {
-            LOG.warn("a relay transport failed to open a channel", e);
+        } catch (Throwable e) {
+            LOG.warn("A relay transport failed to open a channel.", e);
             taken.close();
             lost(unavailable("transport.failed", "The transport failed. See the log."));
         }
@@ -452,6 +463,12 @@ final class RelayConnection {
         lost(reason);
     }
 
+    /** The relay sends more than it was asked for. */
+    void misbehaves() {
+        wiring.drops().count("relay.misbehaving");
+        refused(misbehaving());
+    }
+
     void succeeded() {
         backoff.succeeded();
         problem = null;
@@ -564,7 +581,7 @@ final class RelayConnection {
                         .sign(template, Purpose.RELAY_AUTH)
                         .whenComplete(
                                 (signed, failure) -> post(() -> signed(mine, attempt, identity, signed, failure)));
-            } catch (RuntimeException e) {
+            } catch (Throwable e) {
                 post(() -> signed(mine, attempt, identity, null, e));
             }
         });
@@ -842,8 +859,8 @@ final class RelayConnection {
                     post(() -> ifCurrent(mine, () -> lost(reason(failure))));
                 }
             });
-        } catch (RuntimeException e) {
-            LOG.warn("a relay transport failed to send", e);
+        } catch (Throwable e) {
+            LOG.warn("A relay transport failed to send.", e);
             post(() -> ifCurrent(mine, () -> lost(unavailable("transport.failed", "The transport failed."))));
         }
     }
@@ -889,7 +906,8 @@ final class RelayConnection {
         Throwable cause =
                 failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         if (cause instanceof ProviderException known) {
-            return known;
+            // Made anew: what a plugin threw may hold objects of its classes.
+            return new ProviderException(known.kind(), known.code(), known.getMessage());
         }
         return unavailable("transport.failed", "The connection failed for a reason that nobody named.");
     }
@@ -919,16 +937,16 @@ final class RelayConnection {
             if (read instanceof RelayFrame.Deliver deliver) {
                 deliver(deliver.subscription(), deliver.event());
             } else if (read instanceof RelayFrame.Ok ok) {
-                hand(() -> answered(ok));
+                hand(frame.length(), () -> answered(ok));
             } else if (read instanceof RelayFrame.Eose eose) {
-                hand(() -> endOfStored(eose.subscription()));
+                hand(frame.length(), () -> endOfStored(eose.subscription()));
             } else if (read instanceof RelayFrame.Closed closed) {
-                hand(() -> closedByRelay(closed.subscription(), closed.message()));
+                hand(frame.length(), () -> closedByRelay(closed.subscription(), closed.message()));
             } else if (read instanceof RelayFrame.Challenge asked) {
                 if (asked.challenge().length() > MAX_CHALLENGE) {
                     misbehaved("challenge.too-long");
                 } else {
-                    hand(() -> challenged(asked.challenge()));
+                    hand(frame.length(), () -> challenged(asked.challenge()));
                 }
             } else if (read instanceof RelayFrame.Notice) {
                 wiring.drops().count("notice");
@@ -958,10 +976,10 @@ final class RelayConnection {
                 misbehaved(e.token().equals("sig") ? "event.bad-sig" : "event.bad-id");
                 return;
             } catch (ProviderException e) {
-                hand(() -> lost(e));
+                hand(0, () -> lost(e));
                 return;
             }
-            hand(() -> {
+            hand(Paging.weight(event), () -> {
                 if (requests.get(subscription) == request) {
                     request.event(event);
                 }
@@ -993,15 +1011,22 @@ final class RelayConnection {
             }
         }
 
-        private void hand(Runnable action) {
-            if (loop.backlog() >= MAX_BACKLOG) {
+        private void hand(long bytes, Runnable action) {
+            if (loop.backlog() >= MAX_BACKLOG || backlogBytes.get() + bytes > MAX_BACKLOG_BYTES) {
                 wiring.drops().count("frame.overrun");
                 if (overrun.compareAndSet(false, true)) {
                     post(() -> ifCurrent(mine, () -> lost(unavailable("relay.overrun", "The relay sends too fast."))));
                 }
                 return;
             }
-            post(() -> ifCurrent(mine, action));
+            backlogBytes.addAndGet(bytes);
+            boolean taken = post(() -> {
+                backlogBytes.addAndGet(-bytes);
+                ifCurrent(mine, action);
+            });
+            if (!taken) {
+                backlogBytes.addAndGet(-bytes);
+            }
         }
 
         @Override

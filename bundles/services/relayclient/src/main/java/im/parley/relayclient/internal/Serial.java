@@ -7,19 +7,24 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs tasks one after the other, in order, on threads of a shared pool. Thread-safe; no lock is held in a task. */
+/**
+ * Runs tasks one after the other, in order, on threads of a shared pool. A task that fails, with whatever, is logged and
+ * counted as {@code task.failed}, and the next one runs. Thread-safe; no lock is held in a task.
+ */
 final class Serial {
     private static final Logger LOG = LoggerFactory.getLogger(Serial.class);
     private static final int TURN = 64;
 
     private final Executor pool;
+    private final Drops drops;
     private final Object lock = new Object();
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>();
     private boolean running;
     private boolean retired;
 
-    Serial(Executor pool) {
+    Serial(Executor pool, Drops drops) {
         this.pool = pool;
+        this.drops = drops;
     }
 
     /** False if it has retired; the task is not run then. */
@@ -63,6 +68,12 @@ final class Serial {
                 running = false;
                 retired = true;
             }
+        } catch (RuntimeException | Error e) {
+            // No thread was to be had. What waits runs with the next task.
+            synchronized (lock) {
+                running = false;
+            }
+            throw e;
         }
     }
 
@@ -74,8 +85,9 @@ final class Serial {
             }
             try {
                 task.run();
-            } catch (RuntimeException e) {
-                LOG.error("a relay client task failed; this is a bug", e);
+            } catch (Throwable e) {
+                drops.count("task.failed");
+                LOG.error("A relay client task failed and the next one runs; this is a bug.", e);
             }
         }
         // Others get their turn before this one goes on.

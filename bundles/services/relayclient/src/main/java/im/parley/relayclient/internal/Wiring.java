@@ -26,7 +26,8 @@ record Wiring(
         Timers timers,
         Executor loops,
         Executor owners,
-        Drops drops) {
+        Drops drops,
+        Bounds bounds) {
     long second() {
         return clock.instant().getEpochSecond();
     }

@@ -47,6 +47,9 @@ final class FakeRelay {
     Predicate<String> swallows = frame -> false;
 
     int cap = 1_000_000;
+    /** Sends all it has, however little it was asked for. */
+    boolean ignoresLimits;
+
     boolean duplicateIsFalse;
 
     @Nullable
@@ -57,6 +60,9 @@ final class FakeRelay {
     /** Runs after the answer to a REQ for stored events has begun, before EOSE. */
     @Nullable
     Runnable duringStored;
+
+    /** Runs before each answer to a REQ. */
+    Runnable onRequest = () -> {};
 
     /** When a new event matches two subscriptions of one connection, the younger one hears of it first. */
     boolean youngestFirst;
@@ -236,11 +242,13 @@ final class FakeRelay {
                 say(Frames.closed(id, closesSubscriptions));
                 return;
             }
+            onRequest.run();
             List<String> late = List.copyOf(heldBack);
             heldBack.clear();
             late.forEach(this::say);
             subscriptions.put(id, filters);
-            int limit = Math.min(cap, filters.get(0).limit().orElse(cap));
+            int asked = filters.get(0).limit().orElse(cap);
+            int limit = asked == 0 || !ignoresLimits ? Math.min(cap, asked) : cap;
             stored.values().stream()
                     .filter(event -> visible(event) && filters.stream().anyMatch(f -> FilterMatch.matches(f, event)))
                     .sorted(Paging.NEWEST_FIRST)

@@ -6,6 +6,7 @@ import static im.parley.relayclient.internal.World.now;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -24,6 +25,7 @@ import im.parley.relayclient.Persona;
 import im.parley.relayclient.PublishResult;
 import im.parley.relayclient.PublishResult.State;
 import im.parley.relayclient.RelayClient;
+import im.parley.relayclient.RelayHealth;
 import im.parley.testkit.Seeds;
 import java.net.URI;
 import java.time.Duration;
@@ -506,7 +508,201 @@ class PooledRelayClientTest {
         assertEquals(List.of(), inbox.syncs);
     }
 
+    @Test
+    void NT_07_aPageWithoutEndIsLeftWhenItIsTwiceWhatWasAskedFor() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        relay.ignoresLimits = true;
+        World.Identity ana = world.identity();
+        for (int i = 0; i < 1_100; i++) {
+            relay.stored(ana.wrap(NOW - i));
+        }
+        Inbox inbox = new Inbox();
+        world.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        world.advance(RelayConnection.CHALLENGE_GRACE);
+        assertEquals("relay.misbehaving", world.client.health().get(0).problem());
+        assertEquals(1, count("relay.misbehaving"));
+        assertEquals(List.of(), inbox.calls);
+    }
+
+    @Test
+    void NT_07_aLookUpTakesAFewSmallEventsFromARelayThatAStrangerNamed() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        World.Identity author = world.identity();
+        Filter filter = Filter.builder()
+                .authors(List.of(author.publicKey()))
+                .kinds(List.of(10050))
+                .build();
+        Event list = author.event(NOW - 10, 10050, List.of(List.of("relay", "wss://x.example")), "");
+        relay.stored(list);
+        relay.stored(author.event(NOW, 10050, List.of(), "x".repeat(70_000)));
+        relay.ignoresLimits = true;
+        CompletionStage<List<Event>> events = world.client.fetch(NOBODY, RELAY, filter, TIMEOUT);
+        world.run();
+        assertEquals(List.of(list), now(events));
+        assertEquals(1, count("event.too-large"));
+
+        for (int i = 1; i < 10; i++) {
+            relay.stored(author.event(NOW - 10 - i, 10050, List.of(), "x".repeat(60_000)));
+        }
+        CompletionStage<List<Event>> many = world.client.fetch(NOBODY, RELAY, filter, TIMEOUT);
+        world.run();
+        assertCode("relay.misbehaving", Kind.UNAVAILABLE, many);
+    }
+
+    @Test
+    void NT_07_aPageOfLargeEventsIsAskedForInSmallerPagesAndARelayThatKnowsNoBoundIsLeft() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        World.Identity ana = world.identity();
+        // More than a page may take, less than what may wait for the loop.
+        for (int i = 0; i < 55; i++) {
+            relay.stored(world.identity()
+                    .event(
+                            NOW - i / 3,
+                            1059,
+                            List.of(List.of("p", ana.publicKey().hex())),
+                            i + "x".repeat(100_000)));
+        }
+        Inbox inbox = new Inbox();
+        RelayClient.Subscription subscription = world.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        world.advance(RelayConnection.CHALLENGE_GRACE);
+        assertEquals(new HashSet<>(relay.stored.values()), new HashSet<>(inbox.all()));
+        assertEquals(55, inbox.all().size());
+        assertEquals(1, inbox.syncs.size());
+        assertEquals(1, relay.wires.size());
+        subscription.close();
+
+        relay.ignoresLimits = true;
+        Inbox other = new Inbox();
+        world.client.inbox(ana.persona("other"), RELAY, other);
+        world.advance(RelayConnection.CHALLENGE_GRACE);
+        assertEquals("relay.misbehaving", health("other").problem());
+        assertEquals(List.of(), other.calls);
+    }
+
+    @Test
+    void NT_07_whatWaitsForTheLoopIsBoundedInBytes() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        World.Identity ana = world.identity();
+        Inbox inbox = new Inbox();
+        world.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        world.advance(Duration.ofSeconds(3));
+        String live = liveSubscription(relay);
+        for (int i = 0; i < 40; i++) {
+            relay.last()
+                    .say(Frames.deliver(
+                            live,
+                            world.identity()
+                                    .event(
+                                            NOW,
+                                            1059,
+                                            List.of(List.of("p", ana.publicKey().hex())),
+                                            i + "x".repeat(500_000))));
+        }
+        assertTrue(count("frame.overrun") >= 20, count("frame.overrun") + " frames were not taken");
+        world.run();
+        assertEquals("relay.overrun", health("inbox").problem());
+        world.advance(Duration.ofSeconds(5));
+        assertEquals("connected", health("inbox").state());
+    }
+
     // Inbox.
+
+    @Test
+    void aSyncOfAnySizeEndsAndLiveWrapsDoNotWaitForIt() {
+        World here = new World(new Bounds(20, 1L << 40, 10, 1L << 40));
+        FakeRelay relay = here.relay("wss://relay.example");
+        relay.cap = 7;
+        World.Identity ana = here.identity();
+        for (int i = 0; i < 200; i++) {
+            relay.stored(ana.wrap(NOW - 1000 * i));
+        }
+        List<Event> flood = new ArrayList<>();
+        for (int i = 0; i < 50; i++) {
+            flood.add(ana.wrap(NOW - 100_000 + i));
+        }
+        relay.duringStored = () -> flood.forEach(relay::publish);
+        Inbox inbox = new Inbox();
+        here.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        here.advance(Duration.ofSeconds(3));
+        int live = inbox.calls.indexOf("live");
+        assertTrue(live >= 0 && live < inbox.calls.indexOf("synced"), "live beside the sync: " + inbox.calls);
+        here.advance(Duration.ofMinutes(1));
+        assertEquals(new HashSet<>(relay.stored.values()), new HashSet<>(inbox.all()));
+        assertEquals(250, inbox.all().size(), "each once");
+        assertEquals(1, relay.wires.size(), "nothing of this ends the connection");
+    }
+
+    @Test
+    void aSyncThatWasCutOffGoesOnWhereItsLastChunkEnded() {
+        World here = new World(new Bounds(20, 1L << 40, 10, 1L << 40));
+        FakeRelay relay = here.relay("wss://relay.example");
+        relay.cap = 10;
+        World.Identity ana = here.identity();
+        for (int i = 0; i < 300; i++) {
+            relay.stored(ana.wrap(NOW - 7_200L * i));
+        }
+        int[] pages = {0};
+        relay.onRequest = () -> {
+            if (++pages[0] == 25) {
+                relay.drop();
+            }
+        };
+        Inbox inbox = new Inbox();
+        here.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        here.advance(RelayConnection.CHALLENGE_GRACE.plusMillis(1));
+        assertEquals(0, relay.open());
+        assertEquals(List.of(), inbox.syncs);
+        int before = inbox.all().size();
+        assertTrue(before > 150, before + " were handed over");
+        Event between = ana.wrap(NOW - 47 * 3_600);
+        relay.stored(between);
+        long second = here.clock.epochSecond();
+        here.advance(Duration.ofSeconds(5));
+        assertEquals(1, inbox.syncs.size());
+        assertTrue(inbox.syncs.get(0) >= second, "the frontier is the time of the second sync");
+        assertEquals(new HashSet<>(relay.stored.values()), new HashSet<>(inbox.all()));
+        assertEquals(301, inbox.all().size());
+        // A whole sync asks about 36 times.
+        assertTrue(pages[0] < 25 + 24, pages[0] + " requests: what was handed over is not asked for again");
+    }
+
+    @Test
+    void whatComesFasterThanItCanBeKeptIsFoundByAnotherSync() {
+        World here = new World(new Bounds(1_000, 1L << 40, 10, 1L << 40));
+        FakeRelay relay = here.relay("wss://relay.example");
+        World.Identity ana = here.identity();
+        Inbox inbox = new Inbox();
+        here.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        here.advance(Duration.ofSeconds(3));
+        // All of these are handed to the loop before any reaches the owner.
+        for (int i = 0; i < 40; i++) {
+            relay.publish(ana.wrap(NOW - i));
+        }
+        here.run();
+        here.advance(Duration.ofSeconds(20));
+        assertEquals(40, inbox.all().size());
+        assertEquals(1, relay.wires.size());
+        assertTrue(here.client.drops().getOrDefault("inbox.overrun", 0L) > 0);
+    }
+
+    @Test
+    void anOwnerThatFailsWithAnErrorIsAskedAgain() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        World.Identity ana = world.identity();
+        Event wrap = ana.wrap(NOW - 1);
+        relay.stored(wrap);
+        Inbox inbox = new Inbox();
+        inbox.failures = 2;
+        inbox.error = true;
+        world.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        world.advance(Duration.ofSeconds(20));
+        assertEquals(List.of(wrap), inbox.all());
+        inbox.failures = 1;
+        Event live = ana.wrap(NOW - 2);
+        relay.publish(live);
+        world.advance(Duration.ofSeconds(20));
+        assertEquals(List.of(wrap, live), inbox.all());
+    }
 
     @Test
     void aWrapDated47HoursBackAndPublishedAfterANewerOneIsFound() {
@@ -685,8 +881,7 @@ class PooledRelayClientTest {
         subscription.close();
         world.run();
         assertEquals(List.of(), inbox.all());
-        world.advance(Duration.ofSeconds(61));
-        assertEquals(0, relay.open());
+        assertEquals(0, relay.open(), "nobody reads there any more, so it ends at once");
         assertEquals(Channel.NORMAL, relay.last().closeCode);
         assertEquals(List.of(), world.client.health());
         world.client.inbox(ana.persona("inbox"), RELAY, inbox).close();
@@ -782,11 +977,26 @@ class PooledRelayClientTest {
         world.client.inbox(ana.persona("inbox"), RELAY, inbox);
         world.advance(Duration.ofSeconds(5));
         world.sockets.retiring = true;
-        world.advance(Duration.ofSeconds(15));
+        // The slot waits 4 s for what is under way.
+        world.advance(Duration.ofSeconds(3));
         assertEquals(2, relay.wires.size());
         assertEquals(1, relay.open());
         assertEquals(1, world.sockets.inFlight);
         assertEquals(2, inbox.syncs.size());
+    }
+
+    @Test
+    void whatAPluginThrewIsHandedOnWithoutItsObjects() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        relay.refusesConnections =
+                new ProviderException(Kind.UNAVAILABLE, "egress.refused", "no", new IllegalStateException("inside"));
+        CompletionStage<List<Event>> events = world.client.fetch(
+                NOBODY, RELAY, Filter.builder().kinds(List.of(1)).build(), TIMEOUT);
+        world.run();
+        assertCode("egress.refused", Kind.UNAVAILABLE, events);
+        CompletionException failure = assertThrows(
+                CompletionException.class, () -> events.toCompletableFuture().join());
+        assertNull(assertInstanceOf(ProviderException.class, failure.getCause()).getCause());
     }
 
     @Test
@@ -828,6 +1038,13 @@ class PooledRelayClientTest {
         assertEquals("relayclient.stopped", now(late).message());
     }
 
+    private RelayHealth health(String lane) {
+        return world.client.health().stream()
+                .filter(health -> health.lane().equals(lane))
+                .findFirst()
+                .orElseThrow();
+    }
+
     private long count(String code) {
         return world.client.drops().getOrDefault(code, 0L);
     }
@@ -862,6 +1079,7 @@ class PooledRelayClientTest {
         private final List<Event> events = new ArrayList<>();
         long frontier;
         int failures;
+        boolean error;
 
         List<Event> all() {
             return List.copyOf(events);
@@ -896,6 +1114,9 @@ class PooledRelayClientTest {
         private void failIfTold() {
             if (failures > 0) {
                 failures--;
+                if (error) {
+                    throw new NoClassDefFoundError("a plugin is broken");
+                }
                 throw new IllegalStateException("the disk is full");
             }
         }

@@ -2,6 +2,7 @@ package im.parley.relayclient.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import im.parley.testkit.Await;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 
 class SerialTest {
     private final ExecutorService pool = Executors.newFixedThreadPool(4);
+    private final Drops drops = new Drops();
 
     @AfterEach
     void end() {
@@ -24,7 +26,7 @@ class SerialTest {
 
     @Test
     void tasksOfManyThreadsNeverOverlapAndKeepTheOrderOfEachThread() {
-        Serial serial = new Serial(pool);
+        Serial serial = new Serial(pool, drops);
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger overlaps = new AtomicInteger();
         AtomicInteger done = new AtomicInteger();
@@ -52,20 +54,43 @@ class SerialTest {
     }
 
     @Test
-    void aTaskThatFailsDoesNotStopTheNext() {
-        Serial serial = new Serial(pool);
+    void aTaskThatFailsWithWhateverDoesNotStopTheNext() {
+        Serial serial = new Serial(pool, drops);
         AtomicInteger ran = new AtomicInteger();
         serial.execute(() -> {
             throw new IllegalStateException("on purpose");
         });
+        serial.execute(() -> {
+            throw new NoClassDefFoundError("on purpose");
+        });
         serial.execute(ran::incrementAndGet);
-        Await.until("the second ran", () -> ran.get() == 1);
+        Await.until("the third ran", () -> ran.get() == 1);
+        assertEquals(2, drops.snapshot().get("task.failed"));
+    }
+
+    @Test
+    void withoutAThreadWhatWaitsRunsWithTheNextTask() {
+        List<Runnable> started = new ArrayList<>();
+        AtomicInteger refused = new AtomicInteger(1);
+        Serial serial = new Serial(
+                task -> {
+                    if (refused.getAndDecrement() > 0) {
+                        throw new OutOfMemoryError("no thread, on purpose");
+                    }
+                    started.add(task);
+                },
+                drops);
+        List<Integer> ran = new ArrayList<>();
+        assertThrows(OutOfMemoryError.class, () -> serial.execute(() -> ran.add(1)));
+        assertTrue(serial.execute(() -> ran.add(2)));
+        started.remove(0).run();
+        assertEquals(List.of(1, 2), ran);
     }
 
     @Test
     void itRetiresOnlyWhenNothingWaits() {
         List<Runnable> queued = new ArrayList<>();
-        Serial serial = new Serial(queued::add);
+        Serial serial = new Serial(queued::add, drops);
         List<Boolean> answers = new ArrayList<>();
         serial.execute(() -> answers.add(serial.retireIfIdle()));
         serial.execute(() -> answers.add(serial.retireIfIdle()));

@@ -72,13 +72,17 @@ final class World {
     }
 
     World() {
+        this(Bounds.DEFAULT);
+    }
+
+    World(Bounds bounds) {
         Timers manual = (delay, action) -> {
             Due due = new Due(clock.instant().plus(delay), timerNumber++, action);
             timers.add(due);
             return () -> timers.remove(due);
         };
-        client = new PooledRelayClient(
-                new Wiring(sockets, local, curves, uri -> false, clock, random, manual, tasks::add, tasks::add, drops));
+        client = new PooledRelayClient(new Wiring(
+                sockets, local, curves, uri -> false, clock, random, manual, tasks::add, tasks::add, drops, bounds));
     }
 
     /** Runs what is ready, and what follows from it. */
