@@ -1,11 +1,10 @@
 package im.parley.cli;
 
-import im.parley.launcher.Json;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 
 /** What all commands share. A subclass does its work in {@link #run} and says what is to be seen through {@link #show}. */
 abstract class BaseCommand implements Callable<Integer> {
@@ -36,12 +35,25 @@ abstract class BaseCommand implements Callable<Integer> {
     }
 
     /** Prints the result for programs or the text for people. */
-    void show(Map<String, Object> result, String text) {
+    void show(Map<String, ? extends @Nullable Object> result, String text) {
         if (json()) {
-            invocation.out().println(new String(Json.compact(result), StandardCharsets.UTF_8));
+            invocation.out().println(JsonText.of(result));
         } else {
             invocation.out().print(text.isEmpty() || text.endsWith("\n") ? text : text + "\n");
         }
+    }
+
+    /** Advice of ours; see {@link Invocation#advice}. */
+    String advice(String text) {
+        return invocation.advice(text);
+    }
+
+    /** A number of things to show. */
+    static int counted(int given, int most) throws Failure {
+        if (given < 1 || given > most) {
+            throw Failure.usage("-n is " + given + "; it must be 1 to " + most + ".");
+        }
+        return given;
     }
 
     /** A connection to the node, which must run. */

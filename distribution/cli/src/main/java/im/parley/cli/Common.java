@@ -11,6 +11,7 @@ final class Common {
             names = "--data",
             paramLabel = "DIR",
             scope = ScopeType.INHERIT,
+            converter = DirectoryOption.class,
             description = "The node's data directory. Default: $XDG_DATA_HOME/parley or ~/.local/share/parley.")
     private @Nullable Path data;
 
@@ -36,6 +37,12 @@ final class Common {
                     .resolve("parley");
         }
         return chosen.toAbsolutePath().normalize();
+    }
+
+    /** As the user wrote it; null if she did not. */
+    @Nullable
+    Path chosenDataDir() {
+        return data;
     }
 
     boolean json() {

@@ -3,6 +3,7 @@ package im.parley.cli;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -22,6 +23,22 @@ final class ContactCommands {
         return params;
     }
 
+    /** Refuses here what would otherwise travel on: a secret key in the place of an address. */
+    static void refuseSecretKey(String what, String... typed) throws Failure {
+        for (String text : typed) {
+            String plain = text.strip().toLowerCase(Locale.ROOT);
+            if (plain.startsWith("nsec1") || plain.startsWith("nostr:nsec1")) {
+                throw new Failure(
+                        Exit.REFUSED,
+                        "contact.secret-key",
+                        what,
+                        "That is a secret key (nsec), not an address, and it stands in the history of your shell now.",
+                        "Whoever has it can read and write as its owner: take it out of the history, and use the npub"
+                                + " instead.");
+            }
+        }
+    }
+
     @Command(name = "add", description = "Adds a contact and looks up where she receives messages.")
     static final class Add extends BaseCommand {
         @Parameters(index = "0", paramLabel = "NAME", description = "How to call her.")
@@ -39,6 +56,7 @@ final class ContactCommands {
 
         @Override
         int run() throws Failure {
+            refuseSecretKey("The contact was not added.", name, address);
             Map<String, Object> params = as(as);
             params.put("name", name);
             params.put("address", address);
@@ -78,7 +96,7 @@ final class ContactCommands {
             show(
                     answer,
                     rows.isEmpty()
-                            ? "No contact yet. Add one with ./parley contact add NAME NPUB."
+                            ? advice("No contact yet. Add one with ./parley contact add NAME NPUB.")
                             : Plain.table(rows));
             return Exit.OK;
         }

@@ -21,7 +21,7 @@ final class EgressCommand extends BaseCommand {
 
     @Override
     int run() throws Failure {
-        Map<String, Object> answer = ask("egress.log", Map.of("limit", count));
+        Map<String, Object> answer = ask("egress.log", Map.of("limit", counted(count, 1000)));
         List<List<String>> rows = new ArrayList<>();
         for (Map<String, Object> entry : Answer.objects(answer, "entries")) {
             rows.add(List.of(

@@ -1,8 +1,6 @@
 package im.parley.cli;
 
-import im.parley.launcher.Json;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,12 +9,16 @@ import picocli.CommandLine;
 
 /** Shows what went wrong, on standard error: what happened, why, what next; or the same as JSON. */
 final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
+    private final Invocation invocation;
     private final PrintStream err;
     private final boolean json;
 
-    Errors(PrintStream err, String[] arguments) {
-        this.err = err;
-        this.json = Arrays.asList(arguments).contains("--json");
+    Errors(Invocation invocation, String[] arguments) {
+        this.invocation = invocation;
+        this.err = invocation.err();
+        List<String> all = Arrays.asList(arguments);
+        int end = all.indexOf("--");
+        this.json = (end < 0 ? all : all.subList(0, end)).contains("--json");
     }
 
     @Override
@@ -45,9 +47,14 @@ final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLin
         List<String> suggestions =
                 e instanceof CommandLine.UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
         String command = e.getCommandLine().getCommandSpec().qualifiedName();
-        String next = suggestions.isEmpty()
-                ? "See ./" + command + " --help."
-                : "Did you mean " + String.join(" or ", suggestions) + "? See ./" + command + " --help.";
+        String next = "See ./" + command + " --help.";
+        if (e instanceof CommandLine.UnmatchedArgumentException unmatched
+                && unmatched.isUnknownOption()
+                && e.getCommandLine().getCommandSpec().userObject() instanceof SendCommand) {
+            next = "A text that begins with - goes behind --, as in ./parley send bob -- \"-5 degrees\".";
+        } else if (!suggestions.isEmpty()) {
+            next = "Did you mean " + String.join(" or ", suggestions) + "? " + next;
+        }
         return show(new Failure(
                 Exit.USAGE,
                 "cli.usage",
@@ -62,13 +69,13 @@ final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLin
             error.put("code", failure.code());
             error.put("what", failure.what());
             error.put("why", failure.why());
-            error.put("next", failure.next());
+            error.put("next", invocation.advice(failure.next()));
             error.put("exit", failure.exit());
-            err.println(new String(Json.compact(Map.of("error", error)), StandardCharsets.UTF_8));
+            err.println(JsonText.of(Map.of("error", error)));
         } else {
             err.println(Plain.line(failure.what()));
             err.println("  Why:  " + Plain.line(failure.why()));
-            err.println("  Next: " + Plain.line(failure.next()));
+            err.println("  Next: " + Plain.line(invocation.advice(failure.next())));
             err.println("  Code: " + Plain.line(failure.code()));
         }
         return failure.exit();

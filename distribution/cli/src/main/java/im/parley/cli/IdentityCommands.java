@@ -17,10 +17,10 @@ final class IdentityCommands {
         @Parameters(paramLabel = "NAME", description = "1 to 64 characters.")
         private String name = "";
 
-        @Option(names = "--passphrase", description = "Seal the key with a passphrase as well; asks for it.")
+        @Option(names = "--passphrase", description = "Seal the key with a passphrase as well; asks for it twice.")
         private boolean passphrase;
 
-        @Option(names = "--stdin", description = "Read the passphrase from one line of standard input.")
+        @Option(names = "--stdin", description = "With --passphrase: read it from one line of standard input.")
         private boolean stdin;
 
         New(Invocation invocation) {
@@ -29,16 +29,31 @@ final class IdentityCommands {
 
         @Override
         int run() throws Failure {
+            if (stdin && !passphrase) {
+                throw Failure.usage("--stdin gives a passphrase, so it goes with --passphrase.");
+            }
             Map<String, char[]> secrets = new LinkedHashMap<>();
             try (NodeClient client = connect()) {
-                if (passphrase || stdin) {
-                    secrets.put("passphrase", Pins.read(invocation(), "passphrase", stdin));
+                if (passphrase) {
+                    char[] chosen = Pins.read(invocation(), "new passphrase", stdin);
+                    secrets.put("passphrase", chosen);
+                    if (chosen.length == 0) {
+                        throw new Failure(
+                                Exit.REFUSED,
+                                "passphrase.empty",
+                                "The identity was not made.",
+                                "The passphrase is empty.",
+                                "Choose one, or leave --passphrase out.");
+                    }
+                    if (!stdin) {
+                        Pins.repeat(invocation(), "passphrase", chosen);
+                    }
                 }
                 Map<String, Object> account = client.call("identity.new", Map.of("name", name), secrets);
                 show(
                         account,
                         "You are " + Plain.line(Answer.text(account, "name")) + ".\n" + describe(account)
-                                + "Give the nprofile to those who should write to you.\n");
+                                + advice(guidance(account)));
                 return Exit.OK;
             } finally {
                 secrets.values().forEach(secret -> Arrays.fill(secret, '\0'));
@@ -61,6 +76,14 @@ final class IdentityCommands {
         @Override
         int run() throws Failure {
             try (NodeClient client = connect()) {
+                for (Map<String, Object> account : Answer.objects(client.call("identity.list", Map.of()), "accounts")) {
+                    boolean meant =
+                            name.equals(Answer.text(account, "name")) || name.equals(Answer.text(account, "npub"));
+                    if (meant && !Answer.flag(account, "locked")) {
+                        show(account, "The key of " + Plain.line(name) + " is open already.");
+                        return Exit.OK;
+                    }
+                }
                 char[] passphrase = Pins.read(invocation(), "passphrase", stdin);
                 try {
                     Map<String, Object> account =
@@ -86,13 +109,19 @@ final class IdentityCommands {
             StringBuilder text = new StringBuilder();
             for (Map<String, Object> account : Answer.objects(answer, "accounts")) {
                 text.append(Plain.line(Answer.text(account, "name")))
-                        .append(Answer.flag(account, "locked") ? " (its key is closed: ./parley identity unlock)" : "")
+                        .append(
+                                Answer.flag(account, "locked")
+                                        ? advice(" (its key is closed: ./parley identity unlock "
+                                                + Shell.quoted(Answer.text(account, "name")) + ")")
+                                        : "")
                         .append('\n')
                         .append(describe(account));
             }
             show(
                     answer,
-                    text.isEmpty() ? "No identity yet. Make one with ./parley identity new NAME." : text.toString());
+                    text.isEmpty()
+                            ? advice("No identity yet. Make one with ./parley identity new NAME.")
+                            : text.toString());
             return Exit.OK;
         }
     }
@@ -102,10 +131,34 @@ final class IdentityCommands {
         return Plain.table(List.of(
                 List.of("npub", Answer.text(account, "npub")),
                 List.of("nprofile", Answer.text(account, "nprofile")),
-                List.of(
-                        "inbox",
-                        relays.isEmpty()
-                                ? "no relay yet; add one with ./parley relay add URL"
-                                : String.join(", ", relays))));
+                List.of("inbox", relays.isEmpty() ? "no relay yet" : String.join(", ", relays))));
+    }
+
+    /** What to do with the address, which is only as good as the relays in it. */
+    private static String guidance(Map<String, Object> account) throws Failure {
+        List<String> relays = Answer.texts(account, "relays");
+        if (relays.isEmpty()) {
+            return "Nobody can write to you yet: first add an inbox relay with ./parley relay add URL.\n"
+                    + "Then ./parley identity list shows the nprofile to give to others.\n";
+        }
+        if (relays.stream().allMatch(IdentityCommands::isOfThisMachine)) {
+            return "The nprofile works on this machine only: its relay listens here alone.\n"
+                    + "To be reached from elsewhere, first add a relay with ./parley relay add URL.\n";
+        }
+        return "Give the nprofile to those who should write to you.\n";
+    }
+
+    private static boolean isOfThisMachine(String relay) {
+        int begin = relay.indexOf("://") + 3;
+        int end = begin;
+        boolean six = relay.startsWith("[", begin);
+        while (end < relay.length() && (six ? relay.charAt(end) != ']' : ":/?".indexOf(relay.charAt(end)) < 0)) {
+            end++;
+        }
+        String host = relay.substring(begin, end);
+        return host.equals("localhost")
+                || host.endsWith(".localhost")
+                || host.equals("[::1")
+                || (host.startsWith("127.") && host.chars().allMatch(c -> c == '.' || (c >= '0' && c <= '9')));
     }
 }

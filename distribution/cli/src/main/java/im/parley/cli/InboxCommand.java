@@ -1,17 +1,39 @@
 package im.parley.cli;
 
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Messages, as they appeared. */
-@Command(name = "inbox", description = "Shows messages in the order they appeared: time, who, state, text.")
+@Command(
+        name = "inbox",
+        description = {
+            "Shows messages in the order they appeared: time, who, state, text.",
+            "A message between two identities of this node is shown once, as its sender's; with --json, or for one"
+                    + " identity with --as, each side is shown."
+        },
+        footer = {
+            "",
+            "With --json: one object {\"messages\":[...]}. With --json and --follow: one object per line, either"
+                    + " {\"event\":\"message\",...} with the members of a message, or"
+                    + " {\"event\":\"state\",\"position\":...,\"state\":...} when the state of a message of yours changes."
+        })
 final class InboxCommand extends BaseCommand {
+    private static final int MOST = 1_000;
+    /** Messages whose later states are shown. */
+    private static final int MOST_REMEMBERED = 10_000;
+
     @Option(
             names = {"-n", "--count"},
             paramLabel = "N",
-            description = "How many of the newest, 0 to 1000; 50 if left out.")
+            description = "How many of the newest, 1 to 1000; 50 if left out.")
     private int count = 50;
 
     @Option(names = "--after", paramLabel = "POSITION", description = "Only those after this position (see --json).")
@@ -19,11 +41,16 @@ final class InboxCommand extends BaseCommand {
 
     @Option(
             names = {"-f", "--follow"},
-            description = "Go on showing messages as they arrive.")
+            description = "Go on showing messages as they arrive, and what becomes of yours.")
     private boolean follow;
 
     @Option(names = "--as", paramLabel = "IDENTITY", description = "Only this identity's messages.")
     private @Nullable String as;
+
+    /** Own messages that were shown, by id: the state that was shown last. */
+    private final Map<String, String> states = new LinkedHashMap<>();
+
+    private String lastShown = "";
 
     InboxCommand(Invocation invocation) {
         super(invocation);
@@ -31,43 +58,82 @@ final class InboxCommand extends BaseCommand {
 
     @Override
     int run() throws Failure {
+        int wanted = counted(count, MOST);
+        if (after != null && after < 0) {
+            throw Failure.usage("--after is " + after + "; it must be 0 or more.");
+        }
         try (NodeClient client = connect()) {
             Map<String, Object> params = ContactCommands.as(as);
             if (after != null) {
                 params.put("after", after);
             }
+            // Of two that are one message, one is shown.
+            params.put("limit", once() ? Math.min(MOST, 2 * wanted) : wanted);
+            Map<String, Object> answer = client.call("message.list", params);
+            List<Map<String, Object>> messages = cut(Answer.objects(answer, "messages"), wanted);
             long position = after == null ? 0 : after;
-            Map<String, Object> answer = Map.of("messages", java.util.List.of());
-            if (count > 0) {
-                params.put("limit", count);
-                answer = client.call("message.list", params);
-            }
-            StringBuilder text = new StringBuilder();
-            for (Map<String, Object> message : Answer.objects(answer, "messages")) {
-                text.append(line(message));
+            for (Map<String, Object> message : messages) {
                 position = Math.max(position, Answer.number(message, "position"));
             }
-            if (!follow) {
-                show(answer, text.isEmpty() ? "No messages yet." : text.toString());
-                return Exit.OK;
+            if (follow) {
+                for (Map<String, Object> message : messages) {
+                    showFollowed(message);
+                }
+                return follow(client, position);
             }
-            for (Map<String, Object> message : Answer.objects(answer, "messages")) {
-                show(message, line(message));
+            StringBuilder text = new StringBuilder();
+            int width = json() ? 0 : invocation().width();
+            for (Map<String, Object> message : messages) {
+                text.append(shown(message, width));
             }
-            return follow(client, position);
+            show(answer, text.isEmpty() ? nothing() : text.toString());
+            return Exit.OK;
         }
+    }
+
+    private boolean once() {
+        return as == null && !json();
+    }
+
+    /** The newest, or the first after a position, without the received side of what was sent here. */
+    private List<Map<String, Object>> cut(List<Map<String, Object>> all, int wanted) throws Failure {
+        if (!once()) {
+            return all;
+        }
+        Set<String> own = new HashSet<>();
+        for (Map<String, Object> message : all) {
+            if (Answer.flag(message, "outgoing")) {
+                own.add(Answer.text(message, "id"));
+            }
+        }
+        List<Map<String, Object>> kept = new ArrayList<>();
+        for (Map<String, Object> message : all) {
+            if (Answer.flag(message, "outgoing") || !own.contains(Answer.text(message, "id"))) {
+                kept.add(message);
+            }
+        }
+        int size = kept.size();
+        return size <= wanted ? kept : after == null ? kept.subList(size - wanted, size) : kept.subList(0, wanted);
+    }
+
+    private String nothing() {
+        String whose = as == null ? "" : " of " + Plain.line(as);
+        return after == null ? "No messages" + whose + " yet." : "Nothing" + whose + " after position " + after + ".";
     }
 
     private int follow(NodeClient client, long position) throws Failure {
         Map<String, Object> params = ContactCommands.as(as);
-        if (position > 0) {
-            params.put("after", position);
-        }
+        params.put("after", position);
+        params.put("states", true);
         client.call("message.follow", params);
-        Map<String, Object> message = client.notification();
-        while (message != null) {
-            show(message, line(message));
-            message = client.notification();
+        NodeClient.Told told = client.notification();
+        while (told != null) {
+            if (told.method().equals("message.event")) {
+                showFollowed(told.params());
+            } else if (told.method().equals("message.state")) {
+                showState(told.params());
+            }
+            told = client.notification();
         }
         try (NodeClient again = NodeClient.connect(dataDir())) {
             if (again != null && Answer.flag(again.call("session.state", Map.of()), "locked")) {
@@ -87,14 +153,56 @@ final class InboxCommand extends BaseCommand {
                 "Look at ./parley status.");
     }
 
-    /** A line of who and when, then the text on lines of its own, where it can disturb nothing else. */
-    private static String line(Map<String, Object> message) throws Failure {
+    private void showFollowed(Map<String, Object> message) throws Failure {
+        String id = Answer.text(message, "id");
+        if (Answer.flag(message, "outgoing")) {
+            states.put(id, Answer.text(message, "state"));
+            forgetOldest();
+        } else if (once() && states.containsKey(id)) {
+            return;
+        }
+        Map<String, Object> event = new LinkedHashMap<>();
+        event.put("event", "message");
+        event.putAll(message);
+        show(event, json() ? "" : shown(message, invocation().width()));
+        lastShown = id;
+    }
+
+    private void forgetOldest() {
+        if (states.size() > MOST_REMEMBERED) {
+            Iterator<String> oldest = states.keySet().iterator();
+            oldest.next();
+            oldest.remove();
+        }
+    }
+
+    /** What becomes of a message that was shown; the node may tell again what is known. */
+    private void showState(Map<String, Object> told) throws Failure {
+        String id = Answer.text(told, "id");
+        String state = Answer.text(told, "state");
+        String before = states.get(id);
+        if (before == null || before.equals(state)) {
+            return;
+        }
+        states.put(id, state);
+        Map<String, Object> event = new LinkedHashMap<>();
+        event.put("event", "state");
+        event.putAll(told);
+        String which = id.equals(lastShown)
+                ? ""
+                : "to " + Plain.line(Answer.text(told, "peerName")) + " at " + Plain.time(Answer.number(told, "sentAt"))
+                        + ": ";
+        show(event, "    -> " + which + Plain.line(state) + "\n");
+    }
+
+    /** A line of who and when, then the text behind a bar, where it can disturb nothing else. */
+    private static String shown(Map<String, Object> message, int width) throws Failure {
         String peer = Plain.line(Answer.text(message, "peerName"));
         String self = Plain.line(Answer.text(message, "account"));
         boolean outgoing = Answer.flag(message, "outgoing");
         return Plain.time(Answer.number(message, "sentAt")) + "  "
                 + (outgoing ? self + " -> " + peer : peer + " -> " + self)
                 + "  [" + Plain.line(Answer.text(message, "state")) + "]\n"
-                + Plain.block(Answer.text(message, "text"), "    ") + "\n";
+                + Plain.message(Answer.text(message, "text"), width);
     }
 }

@@ -1,13 +1,24 @@
 package im.parley.cli;
 
 import java.io.Console;
+import java.io.File;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /** One call of the command: its streams, which tests replace, and the options that every command has. */
 class Invocation {
+    private static final String COMMAND = "./parley ";
+    private static final Set<String> GROUPS = Set.of("pin", "identity", "contact", "relay");
+    private static final Path STANDARD_OUTPUT = Path.of("/proc/self/fd/1");
+    private static final int USUAL_WIDTH = 80;
+
     private final InputStream in;
     private final PrintStream out;
     private final PrintStream err;
@@ -43,10 +54,100 @@ class Invocation {
         return err;
     }
 
-    /** Asks without echo; null if there is nobody to ask. */
+    /**
+     * Advice of ours as it holds for this call: commands in it are for the same data directory. Never for text that
+     * somebody else wrote.
+     */
+    String advice(String text) {
+        Path chosen = options.chosenDataDir();
+        if (chosen == null) {
+            return text;
+        }
+        String option = " --data " + Shell.quoted(chosen.toString());
+        StringBuilder advice = new StringBuilder();
+        int from = 0;
+        for (int at = text.indexOf(COMMAND); at >= 0; at = text.indexOf(COMMAND, from)) {
+            int end = endOfWord(text, at + COMMAND.length());
+            if (GROUPS.contains(text.substring(at + COMMAND.length(), end))
+                    && end < text.length()
+                    && text.charAt(end) == ' ') {
+                end = endOfWord(text, end + 1);
+            }
+            advice.append(text, from, end).append(option);
+            from = end;
+        }
+        return advice.append(text, from, text.length()).toString();
+    }
+
+    private static int endOfWord(String text, int from) {
+        int end = from;
+        while (end < text.length() && text.charAt(end) >= 'a' && text.charAt(end) <= 'z') {
+            end++;
+        }
+        return end;
+    }
+
+    /** Whether there is somebody to ask. */
+    boolean interactive() {
+        return console() != null;
+    }
+
+    /** Asks without echo; null if the answer ended before it began. */
     char @Nullable [] ask(String prompt) {
         Console console = console();
         return console == null ? null : console.readPassword("%s: ", prompt);
+    }
+
+    /** How many columns the terminal has that the output goes to; 0 if it goes elsewhere. */
+    int width() {
+        String terminal = terminal();
+        if (terminal == null) {
+            return 0;
+        }
+        int wished = number(System.getenv("COLUMNS"));
+        int there = terminal.isEmpty() ? 0 : columnsOf(terminal);
+        int width = wished > 0 && there > 0 ? Math.min(wished, there) : Math.max(wished, there);
+        return width > 0 ? width : USUAL_WIDTH;
+    }
+
+    /** Where the output's terminal is, empty if that is not known; null if it is none. A pipe for input changes nothing. */
+    private static @Nullable String terminal() {
+        try {
+            String target = Files.readSymbolicLink(STANDARD_OUTPUT).toString();
+            return target.startsWith("/dev/pts/") || target.startsWith("/dev/tty") || target.equals("/dev/console")
+                    ? target
+                    : null;
+        } catch (IOException | UnsupportedOperationException e) {
+            return console() == null ? null : "";
+        }
+    }
+
+    private static int columnsOf(String terminal) {
+        try {
+            Process stty = new ProcessBuilder("stty", "size")
+                    .redirectInput(new File(terminal))
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+            if (!stty.waitFor(1, TimeUnit.SECONDS)) {
+                stty.destroy();
+                return 0;
+            }
+            String size = new String(stty.getInputStream().readNBytes(64), StandardCharsets.US_ASCII).strip();
+            return number(size.substring(size.indexOf(' ') + 1));
+        } catch (IOException e) {
+            return 0;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return 0;
+        }
+    }
+
+    private static int number(@Nullable String text) {
+        boolean number = text != null
+                && !text.isEmpty()
+                && text.length() <= 4
+                && text.chars().allMatch(c -> c >= '0' && c <= '9');
+        return number ? Integer.parseInt(text) : 0;
     }
 
     /** From Java 22 on there is a console without a terminal too, which would take a pipe for a person. */

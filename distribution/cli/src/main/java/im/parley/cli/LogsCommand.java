@@ -24,12 +24,12 @@ final class LogsCommand extends BaseCommand {
     @Option(
             names = {"-n", "--lines"},
             paramLabel = "N",
-            description = "How many lines; 50 if left out.")
+            description = "How many lines, 1 or more; 50 if left out.")
     private int count = 50;
 
     @Option(
             names = {"-f", "--follow"},
-            description = "Go on showing lines as they are written.")
+            description = "Go on showing lines as they are written. With --json, one object per line.")
     private boolean follow;
 
     LogsCommand(Invocation invocation) {
@@ -38,7 +38,11 @@ final class LogsCommand extends BaseCommand {
 
     @Override
     int run() throws Failure, IOException, InterruptedException {
+        if (count < 1) {
+            throw Failure.usage("-n is " + count + "; it must be 1 or more.");
+        }
         Path log = NodeProcess.logFile(dataDir());
+        NodeClient.refuseIfDenied(log);
         if (!Files.exists(log)) {
             throw new Failure(
                     Exit.NOT_RUNNING,
@@ -49,7 +53,7 @@ final class LogsCommand extends BaseCommand {
         }
         long end = Files.size(log);
         Object file = key(log);
-        for (String line : tail(log, Math.max(0, count))) {
+        for (String line : tail(log, count)) {
             print(line);
         }
         StringBuilder partial = new StringBuilder();

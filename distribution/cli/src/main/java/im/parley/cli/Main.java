@@ -2,14 +2,18 @@ package im.parley.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** The command {@code ./parley}. */
@@ -35,7 +39,9 @@ public final class Main {
         } else {
             parley.addSubcommand(wanted.get());
         }
-        Errors errors = new Errors(invocation.err(), arguments);
+        // A text that begins with @ is a text, not the name of a file to read the arguments from.
+        parley.setExpandAtFiles(false);
+        Errors errors = new Errors(invocation, arguments);
         parley.setOut(new PrintWriter(invocation.out(), true, StandardCharsets.UTF_8));
         parley.setErr(new PrintWriter(invocation.err(), true, StandardCharsets.UTF_8));
         parley.setExecutionExceptionHandler(errors);
@@ -112,7 +118,7 @@ public final class Main {
             footer =
                     "%nExit codes: 0 done, 1 refused, 2 not understood, 3 no node runs, 4 session locked, 5 unavailable or"
                             + " too late, 70 a fault of Parley.")
-    private static final class Root implements Runnable {
+    private static final class Root implements Callable<Integer> {
         private final Invocation invocation;
 
         @Spec
@@ -122,16 +128,41 @@ public final class Main {
         @SuppressWarnings("UnusedVariable") // picocli fills it for every command
         private final Common options;
 
+        @Option(names = "--version", description = "Show the version, as the command version does.")
+        private boolean version;
+
         Root(Invocation invocation) {
             this.invocation = invocation;
             this.options = invocation.options();
         }
 
         @Override
-        public void run() {
-            if (spec != null) {
+        public Integer call() throws Failure {
+            if (version) {
+                return new VersionCommand(invocation).run();
+            }
+            if (spec != null && options.json()) {
+                invocation.out().println(JsonText.of(commands(spec)));
+            } else if (spec != null) {
                 spec.commandLine().usage(invocation.out());
             }
+            return Exit.OK;
+        }
+
+        private static Map<String, Object> commands(CommandSpec parley) {
+            List<Map<String, Object>> commands = new ArrayList<>();
+            parley.subcommands().forEach((name, command) -> {
+                Map<String, Object> shown = new LinkedHashMap<>();
+                shown.put("name", name);
+                shown.put(
+                        "description",
+                        String.join(" ", command.getCommandSpec().usageMessage().description()));
+                shown.put("subcommands", List.copyOf(command.getSubcommands().keySet()));
+                commands.add(shown);
+            });
+            Map<String, Object> answer = new LinkedHashMap<>();
+            answer.put("commands", commands);
+            return answer;
         }
     }
 

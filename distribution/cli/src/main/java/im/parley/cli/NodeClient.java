@@ -12,6 +12,8 @@ import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.CharsetEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -26,6 +28,10 @@ final class NodeClient implements AutoCloseable {
     /** Longer than the longest call of the schema takes. */
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(60);
 
+    /** What a node that hung up had said before is there already. */
+    private static final Duration LAST_WORDS_WITHIN = Duration.ofSeconds(1);
+
+    private static final String CARD = "node.json";
     private static final int MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
     private final SocketChannel channel;
@@ -33,6 +39,7 @@ final class NodeClient implements AutoCloseable {
     private final ByteBuffer received = ByteBuffer.allocate(64 * 1024).flip();
     private final Queue<Map<String, Object>> notifications = new ArrayDeque<>();
     private long lastId;
+    private boolean ended;
 
     private NodeClient(SocketChannel channel, Selector selector) {
         this.channel = channel;
@@ -43,8 +50,10 @@ final class NodeClient implements AutoCloseable {
      * Connects to the node on a data directory.
      *
      * @return null if none runs
+     * @throws Failure {@code control.denied}
      */
-    static @Nullable NodeClient connect(Path dataDir) {
+    static @Nullable NodeClient connect(Path dataDir) throws Failure {
+        refuseIfDenied(dataDir.resolve(CARD));
         NodeDirectory.Card card = NodeDirectory.card(dataDir);
         if (card == null) {
             return null;
@@ -58,7 +67,23 @@ final class NodeClient implements AutoCloseable {
             return new NodeClient(channel, selector);
         } catch (IOException dead) {
             closeQuietly(channel);
+            // The JDK has no type for this.
+            if (String.valueOf(dead.getMessage()).contains("ermission denied")) {
+                throw Failure.denied(card.socket());
+            }
             return null;
+        }
+    }
+
+    /** Tells what is not there from what somebody else's is. */
+    static void refuseIfDenied(Path file) throws Failure {
+        try {
+            Files.newByteChannel(file).close();
+        } catch (AccessDeniedException e) {
+            throw Failure.denied(file);
+        } catch (IOException absent) {
+            // The caller looks for it in its own way.
+            return;
         }
     }
 
@@ -87,11 +112,16 @@ final class NodeClient implements AutoCloseable {
     Map<String, Object> call(String method, Map<String, Object> params, Map<String, char[]> secrets) throws Failure {
         long id = ++lastId;
         try {
-            send(id, method, params, secrets);
+            Duration patience = ANSWER_WITHIN;
+            try {
+                send(id, method, params, secrets);
+            } catch (IOException hungUp) {
+                patience = LAST_WORDS_WITHIN;
+            }
             while (true) {
-                Map<String, Object> line = next(ANSWER_WITHIN);
+                Map<String, Object> line = next(patience);
                 if (line == null) {
-                    throw gone(method);
+                    throw ended || patience == LAST_WORDS_WITHIN ? gone() : late(method);
                 }
                 if (line.containsKey("method")) {
                     notifications.add(line);
@@ -102,15 +132,18 @@ final class NodeClient implements AutoCloseable {
                 }
             }
         } catch (IOException e) {
-            throw gone(method);
+            throw gone();
         }
     }
 
+    /** A notification. */
+    record Told(String method, Map<String, Object> params) {}
+
     /**
-     * The next notification's parameters; null when the node ended the connection. Waits without limit.
+     * The next notification; null when the node ended the connection. Waits without limit.
      */
     @Nullable
-    Map<String, Object> notification() throws Failure {
+    Told notification() {
         try {
             Map<String, Object> line = notifications.poll();
             while (line == null || !line.containsKey("method")) {
@@ -119,18 +152,27 @@ final class NodeClient implements AutoCloseable {
                     return null;
                 }
             }
-            return Json.member(line, "params");
+            return new Told(Json.text(line, "method"), Json.member(line, "params"));
         } catch (IOException e) {
             return null;
         }
     }
 
-    private static Failure gone(String method) {
+    private static Failure gone() {
         return new Failure(
                 Exit.UNAVAILABLE,
                 "node.no-answer",
                 "The node did not answer.",
-                "It stopped, or " + method + " took longer than " + ANSWER_WITHIN.toSeconds() + " s.",
+                "It ended the connection; it may have stopped.",
+                "Look at ./parley status and ./parley logs.");
+    }
+
+    private static Failure late(String method) {
+        return new Failure(
+                Exit.UNAVAILABLE,
+                "node.no-answer",
+                "The node did not answer.",
+                method + " took longer than " + ANSWER_WITHIN.toSeconds() + " s.",
                 "Look at ./parley status and ./parley logs.");
     }
 
@@ -235,6 +277,7 @@ final class NodeClient implements AutoCloseable {
             int read = channel.read(received);
             received.flip();
             if (read < 0) {
+                ended = true;
                 return null;
             }
         }

@@ -3,6 +3,7 @@ package im.parley.cli;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,8 +22,7 @@ final class Pins {
      * @param fromInput read one line of standard input instead of asking
      */
     static char[] read(Invocation invocation, String prompt, boolean fromInput) throws Failure {
-        char[] secret = fromInput ? line(invocation.in()) : invocation.ask(prompt);
-        if (secret == null) {
+        if (!fromInput && !invocation.interactive()) {
             throw new Failure(
                     Exit.USAGE,
                     "cli.no-terminal",
@@ -30,7 +30,37 @@ final class Pins {
                     "There is no terminal to ask for the " + prompt + ".",
                     "Run it in a terminal, or give the " + prompt + " on standard input with --stdin.");
         }
+        char[] secret = fromInput ? line(invocation.in()) : invocation.ask(prompt);
+        if (secret == null) {
+            throw new Failure(
+                    Exit.USAGE,
+                    "cli.input-ended",
+                    "Nothing was done.",
+                    "The input ended where the " + prompt + " was asked for.",
+                    fromInput ? "Give it as a line of its own." : "Run the command again and type it.");
+        }
         return secret;
+    }
+
+    /**
+     * Asks for what was just chosen once more; at a prompt a slip of the finger would lock its owner out.
+     *
+     * @throws Failure {@code pin.repeat-differs}, {@code passphrase.repeat-differs}
+     */
+    static void repeat(Invocation invocation, String name, char[] chosen) throws Failure {
+        char[] again = read(invocation, "new " + name + " again", false);
+        try {
+            if (!Arrays.equals(again, chosen)) {
+                throw new Failure(
+                        Exit.REFUSED,
+                        name.toLowerCase(Locale.ROOT) + ".repeat-differs",
+                        "Nothing was done.",
+                        "The two differ.",
+                        "Run the command again.");
+            }
+        } finally {
+            Arrays.fill(again, '\0');
+        }
     }
 
     /** A line without its end, as UTF-8; null at the end of the input. Reads no byte beyond the line. */

@@ -11,6 +11,12 @@ final class Plain {
     private static final char REPLACEMENT = '\uFFFD';
     private static final char ISOLATE = '\u2068';
     private static final char END_ISOLATE = '\u2069';
+    private static final String BAR = "  \u2502 ";
+    /** In a terminal narrower than this nothing can be read anyway. */
+    private static final int LEAST_ROOM = 8;
+    /** Turns the character before it into a picture, which may be wider. */
+    private static final int EMOJI_STYLE = 0xFE0F;
+
     private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm", Locale.ROOT);
 
     private Plain() {}
@@ -34,9 +40,16 @@ final class Plain {
         return rightToLeft ? ISOLATE + safe.toString() + END_ISOLATE : safe.toString();
     }
 
-    /** Text on lines of its own, each indented; an override ends with its line, so it cannot reach anything else. */
-    static String block(String foreign, String indent) {
-        StringBuilder safe = new StringBuilder(foreign.length() + indent.length()).append(indent);
+    /**
+     * A message's text on lines of its own behind a bar, so that no line of it can pass for one of ours: every line break
+     * and, in a terminal, every line that would not fit begins a new line behind the bar. Lines with right-to-left text
+     * are isolated.
+     *
+     * @param width columns of the terminal; 0 if it goes elsewhere, where nothing is wrapped
+     */
+    static String message(String foreign, int width) {
+        StringBuilder text = new StringBuilder(foreign.length() + BAR.length());
+        StringBuilder line = new StringBuilder();
         for (int i = 0; i < foreign.length(); ) {
             int c = foreign.codePointAt(i);
             i += Character.charCount(c);
@@ -44,16 +57,50 @@ final class Plain {
                 continue;
             }
             if (isLineBreak(c)) {
-                safe.append('\n').append(indent);
+                putBehindBar(text, line.toString(), width);
+                line.setLength(0);
             } else if (c == '\t') {
-                safe.append("    ");
-            } else if (isControl(c)) {
-                safe.append(REPLACEMENT);
-            } else {
-                safe.appendCodePoint(c);
+                line.append("    ");
+            } else if (isControl(c) || isOverride(c)) {
+                line.append(REPLACEMENT);
+            } else if (!isDirectionControl(c)) {
+                line.appendCodePoint(c);
             }
         }
-        return safe.toString();
+        putBehindBar(text, line.toString(), width);
+        return text.toString();
+    }
+
+    private static void putBehindBar(StringBuilder text, String line, int width) {
+        String rest = line;
+        do {
+            int end = width == 0 ? rest.length() : fitting(rest, Math.max(LEAST_ROOM, width - BAR.length()));
+            String part = rest.substring(0, end).stripTrailing();
+            boolean rightToLeft = part.codePoints().anyMatch(c -> isRightToLeft(c) || isDirectionMark(c));
+            text.append(BAR);
+            text.append(rightToLeft ? ISOLATE + part + END_ISOLATE : part);
+            text.append('\n');
+            rest = rest.substring(end);
+        } while (!rest.isEmpty());
+    }
+
+    /** How many chars of the line fit, up to a space if there is one far enough. */
+    private static int fitting(String line, int room) {
+        int columns = 0;
+        int afterSpace = 0;
+        for (int i = 0; i < line.length(); ) {
+            int c = line.codePointAt(i);
+            columns += mostColumns(c);
+            if (columns > room) {
+                return afterSpace > 0 ? afterSpace : i;
+            }
+            i += Character.charCount(c);
+            // A line of one word is cut where it ends, not after two letters.
+            if (c == ' ' && columns > room / 3) {
+                afterSpace = i;
+            }
+        }
+        return line.length();
     }
 
     private static boolean isLineBreak(int c) {
@@ -66,6 +113,14 @@ final class Plain {
 
     private static boolean isDirectionControl(int c) {
         return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+    }
+
+    private static boolean isOverride(int c) {
+        return c == 0x202D || c == 0x202E;
+    }
+
+    private static boolean isDirectionMark(int c) {
+        return c == 0x200E || c == 0x200F || c == 0x61C;
     }
 
     private static boolean isRightToLeft(int c) {
@@ -122,13 +177,41 @@ final class Plain {
         return text.toString();
     }
 
-    /** Columns a terminal is likely to use: marks take none. */
+    /** Columns a terminal is likely to use. */
     private static int width(String text) {
-        return (int) text.codePoints()
-                .filter(c -> switch (Character.getType(c)) {
-                    case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.FORMAT -> false;
-                    default -> true;
-                })
-                .count();
+        return text.codePoints().map(Plain::columns).sum();
+    }
+
+    private static int columns(int c) {
+        return switch (Character.getType(c)) {
+            case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.FORMAT -> 0;
+            default -> isWide(c) ? 2 : 1;
+        };
+    }
+
+    /** Columns that any terminal might use: some show what others do not, or wider. */
+    private static int mostColumns(int c) {
+        boolean picture = c >= 0x2190 && c <= 0x2BFF;
+        boolean joiner = c == 0x200B || c == 0x200C || c == 0x200D || c == 0x2060 || isDirectionMark(c);
+        boolean mark =
+                Character.getType(c) == Character.NON_SPACING_MARK || Character.getType(c) == Character.ENCLOSING_MARK;
+        return picture || isWide(c) ? 2 : joiner || (mark && c != EMOJI_STYLE) ? 0 : 1;
+    }
+
+    /** Letters of East Asia and emoji. */
+    private static boolean isWide(int c) {
+        return (c >= 0x1100 && c <= 0x11FF)
+                || (c >= 0x2E80 && c <= 0xA4CF)
+                || (c >= 0xA960 && c <= 0xA97F)
+                || (c >= 0xAC00 && c <= 0xD7FF)
+                || (c >= 0xF900 && c <= 0xFAFF)
+                || (c >= 0xFE10 && c <= 0xFE1F)
+                || (c >= 0xFE30 && c <= 0xFE6F)
+                || (c >= 0xFF00 && c <= 0xFF60)
+                || (c >= 0xFFE0 && c <= 0xFFE6)
+                || (c >= 0x16FE0 && c <= 0x18FFF)
+                || (c >= 0x1AFF0 && c <= 0x1B2FF)
+                || (c >= 0x1F000 && c <= 0x1FAFF)
+                || (c >= 0x20000 && c <= 0x3FFFD);
     }
 }

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -15,9 +16,13 @@ import picocli.CommandLine.Parameters;
 /** Sends one text. */
 @Command(
         name = "send",
-        description = "Sends a text. When it returns the message is safe on disk and goes out by itself.")
+        description =
+                "Sends a text. When it returns the message is safe on disk and goes out by itself. It waits up to 2 s"
+                        + " to say where the message is; with --json it does not wait.")
 final class SendCommand extends BaseCommand {
     private static final int MAX_BYTES = 1 << 20;
+    private static final long TELL_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(2);
+    private static final long POLL_MILLIS = 40;
 
     @Parameters(index = "0", paramLabel = "TO", description = "A contact, an own identity, an npub or an nprofile.")
     private String to = "";
@@ -26,7 +31,7 @@ final class SendCommand extends BaseCommand {
             index = "1..*",
             arity = "0..*",
             paramLabel = "TEXT",
-            description = "The text; words are joined by spaces.")
+            description = "The text; words are joined by spaces. Behind -- if it begins with -.")
     private List<String> words = new ArrayList<>();
 
     @Option(names = "--stdin", description = "Read the text from standard input, up to its end.")
@@ -40,7 +45,7 @@ final class SendCommand extends BaseCommand {
     }
 
     @Override
-    int run() throws Failure, IOException {
+    int run() throws Failure, IOException, InterruptedException {
         if (stdin == !words.isEmpty()) {
             throw new Failure(
                     Exit.USAGE,
@@ -49,15 +54,77 @@ final class SendCommand extends BaseCommand {
                     stdin ? "There is a text both as arguments and on standard input." : "There is no text.",
                     "Give it after the recipient, or on standard input with --stdin.");
         }
+        ContactCommands.refuseSecretKey("The message was not sent.", to);
         Map<String, Object> params = ContactCommands.as(as);
         params.put("to", to);
         params.put("text", stdin ? input() : String.join(" ", words));
-        Map<String, Object> message = ask("message.send", params);
-        show(
-                message,
-                "Safe on disk for " + Plain.line(Answer.text(message, "peerName")) + " ["
-                        + Plain.line(Answer.text(message, "state")) + "]; ./parley ledger shows where it is.\n");
-        return Exit.OK;
+        try (NodeClient client = connect()) {
+            Map<String, Object> message = client.call("message.send", params);
+            show(message, json() ? "" : told(client, message));
+            return Exit.OK;
+        }
+    }
+
+    /** Where it is after a moment: most messages are at a relay by then, and of the others the reason is known. */
+    private String told(NodeClient client, Map<String, Object> message) throws Failure, InterruptedException {
+        String id = Answer.text(message, "id");
+        String name = Plain.line(Answer.text(message, "peerName"));
+        String sender = Answer.text(message, "account");
+        Map<String, Object> entry = entry(client, id);
+        long begun = System.nanoTime();
+        while (!isTelling(entry) && System.nanoTime() - begun < TELL_WITHIN_NANOS) {
+            TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+            entry = entry(client, id);
+        }
+        if (entry.isEmpty()) {
+            return advice("Safe on disk for " + name + "; it goes out by itself. ./parley ledger shows where it is.");
+        }
+        String reason = advice(Reasons.told(Answer.text(entry, "reason"), sender));
+        return switch (Answer.text(entry, "state")) {
+            case "at relays" -> "Sent to " + name + ": " + atRelays(entry) + ".";
+            case "delivered", "read" -> "Sent to " + name + ": " + Answer.text(entry, "state") + ".";
+            case "failed" ->
+                throw new Failure(
+                        Exit.REFUSED,
+                        "message.failed",
+                        "The message did not get to " + name + ".",
+                        reason.isEmpty() ? "The reason is not known." : reason + ".",
+                        "./parley ledger shows it; it is not tried again by itself.");
+            case "awaiting signer" -> "Queued for " + name + ": " + reason + "; then it goes out by itself.";
+            default ->
+                "Queued for " + name + ": " + (reason.isEmpty() ? "no relay has answered yet" : reason)
+                        + "; it goes out by itself.";
+        };
+    }
+
+    private static String atRelays(Map<String, Object> entry) throws Failure {
+        long all = Answer.number(entry, "relaysAll");
+        return (all == 1 ? "at relay " : "at relays ") + Answer.number(entry, "relaysHave") + "/" + all;
+    }
+
+    private static boolean isTelling(Map<String, Object> entry) throws Failure {
+        if (entry.isEmpty()) {
+            return true;
+        }
+        return switch (Answer.text(entry, "state")) {
+            case "composed" -> false;
+            case "queued" -> !Answer.text(entry, "reason").isEmpty();
+            default -> true;
+        };
+    }
+
+    /** The message's line in the ledger; empty if it cannot be asked for, since the message is safe all the same. */
+    private static Map<String, Object> entry(NodeClient client, String id) throws Failure {
+        try {
+            List<Map<String, Object>> entries =
+                    Answer.objects(client.call("ledger.get", Map.of("message", id)), "entries");
+            return entries.isEmpty() ? Map.of() : entries.get(0);
+        } catch (Failure e) {
+            if (e.exit() == Exit.BUG) {
+                throw e;
+            }
+            return Map.of();
+        }
     }
 
     private String input() throws Failure, IOException {

@@ -18,7 +18,7 @@ final class SessionCommands {
 
         @Override
         int run() throws Failure {
-            show(ask("session.lock", Map.of()), "Locked. ./parley unlock opens it again.");
+            show(ask("session.lock", Map.of()), advice("Locked. ./parley unlock opens it again."));
             return Exit.OK;
         }
     }
@@ -74,38 +74,22 @@ final class SessionCommands {
                     secrets.put("current", Pins.read(invocation(), "current PIN", stdin));
                 }
                 if (!remove) {
-                    secrets.put("next", Pins.read(invocation(), "new PIN", stdin));
-                    repeat(secrets);
+                    char[] next = Pins.read(invocation(), "new PIN", stdin);
+                    secrets.put("next", next);
+                    if (!stdin) {
+                        Pins.repeat(invocation(), "PIN", next);
+                    }
                 }
                 Map<String, Object> session = client.call("pin.set", Map.of(), secrets);
                 show(
                         session,
                         remove
                                 ? "The PIN is removed."
-                                : "The PIN is set. It locks this session (./parley lock); by itself it does not protect"
-                                        + " the data of a stolen disk.");
+                                : advice("The PIN is set. It locks this session (./parley lock); by itself it does not"
+                                        + " protect the data of a stolen disk."));
                 return Exit.OK;
             } finally {
                 secrets.values().forEach(secret -> Arrays.fill(secret, '\0'));
-            }
-        }
-
-        private void repeat(Map<String, char[]> secrets) throws Failure {
-            if (stdin) {
-                return;
-            }
-            char[] again = Pins.read(invocation(), "new PIN again", false);
-            try {
-                if (!Arrays.equals(again, secrets.get("next"))) {
-                    throw new Failure(
-                            Exit.REFUSED,
-                            "pin.repeat-differs",
-                            "The PIN was not changed.",
-                            "The two new PINs differ.",
-                            "Try again.");
-                }
-            } finally {
-                Arrays.fill(again, '\0');
             }
         }
     }

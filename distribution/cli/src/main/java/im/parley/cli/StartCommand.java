@@ -2,6 +2,7 @@ package im.parley.cli;
 
 import im.parley.launcher.Json;
 import im.parley.launcher.LauncherException;
+import im.parley.launcher.NodeDirectory;
 import im.parley.launcher.NodeProcess;
 import im.parley.launcher.Parley;
 import im.parley.launcher.ParleyConfig;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,7 +30,9 @@ import picocli.CommandLine.Option;
 final class StartCommand extends BaseCommand {
     private static final long READY_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(180);
     private static final long POLL_MILLIS = 25;
-    private static final int SHOWN_LOG_LINES = 10;
+    private static final String BOOT_LOG = "boot.log";
+    private static final String RUNNING = "node.running";
+    private static final int KILLED_BY_TERM = 128 + 15;
 
     @Option(names = "--detach", description = "Run in the background; return when it is ready.")
     private boolean detach;
@@ -49,12 +53,14 @@ final class StartCommand extends BaseCommand {
     @Option(
             names = "--only",
             paramLabel = "FEATURE",
-            description = "personal (your keys and messages) or infrastructure (the relay). At first both.")
+            description =
+                    "personal (your keys and messages), infrastructure (the relay), or all, which it is at first.")
     private @Nullable String only;
 
     @Option(
             names = "--state",
             paramLabel = "DIR",
+            converter = DirectoryOption.class,
             description = "Where the device key lives. Default: under $XDG_STATE_HOME or ~/.local/state.")
     private @Nullable Path state;
 
@@ -74,13 +80,49 @@ final class StartCommand extends BaseCommand {
                     "Unpack the distribution again, or run ./parley in a checkout.");
         }
         ParleyConfig config = config(home);
-        try (NodeClient running = NodeClient.connect(dataDir())) {
-            if (running != null) {
-                showReady(running, "A node runs on this data directory already.", null);
+        long deadline = System.nanoTime() + READY_WITHIN_NANOS;
+        while (true) {
+            if (isReadyAlready(deadline)) {
                 return Exit.OK;
             }
+            try {
+                return detach ? detached(home, config) : foreground(config);
+            } catch (Failure e) {
+                // Another start was quicker, or a stop has not come to its end.
+                if (!e.code().equals(RUNNING) || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+            }
         }
-        return detach ? detached(home) : foreground(config);
+    }
+
+    /** Waits while another process has the data directory; true if its node is ready, false if there is none. */
+    private boolean isReadyAlready(long deadline) throws Failure, InterruptedException {
+        boolean said = false;
+        while (true) {
+            try (NodeClient running = NodeClient.connect(dataDir())) {
+                if (running != null) {
+                    showReady(running, "A node runs on this data directory already.", null);
+                    return true;
+                }
+            }
+            NodeDirectory.Holder holder = NodeDirectory.holder(dataDir());
+            if (holder == null) {
+                return false;
+            }
+            if (System.nanoTime() > deadline) {
+                throw slow();
+            }
+            if (!said && !json()) {
+                invocation()
+                        .err()
+                        .println("The node on " + dataDir() + " is " + (holder.starting() ? "starting" : "stopping")
+                                + " already, in process " + holder.pid() + "; waiting for it ...");
+                said = true;
+            }
+            TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+        }
     }
 
     private ParleyConfig config(Path home) throws Failure {
@@ -132,20 +174,39 @@ final class StartCommand extends BaseCommand {
         }
     }
 
-    private int detached(Path home) throws Failure, IOException, InterruptedException {
-        long begun = System.nanoTime();
+    private int detached(Path home, ParleyConfig config) throws Failure, IOException, InterruptedException {
         Path logs;
+        List<String> command;
         try {
-            logs = NodeProcess.prepareLogs(dataDir());
+            command = command(home);
+            logs = NodeProcess.prepareLogs(config);
         } catch (LauncherException e) {
             throw Failure.of(e);
         }
-        Path bootLog = logs.resolve("boot.log");
-        Files.write(bootLog, new byte[0]);
+        // Of this start alone: two at once must not read each other's reasons.
+        Path ownBootLog = Files.createTempFile(logs, "boot-", ".log");
+        String code = "";
+        try {
+            return detached(command, logs, ownBootLog);
+        } catch (Failure e) {
+            code = e.code();
+            throw e;
+        } finally {
+            if (code.equals(RUNNING)) {
+                Files.delete(ownBootLog);
+            } else {
+                Files.move(ownBootLog, logs.resolve(BOOT_LOG), StandardCopyOption.REPLACE_EXISTING);
+            }
+        }
+    }
+
+    private int detached(List<String> command, Path logs, Path bootLog)
+            throws Failure, IOException, InterruptedException {
+        long begun = System.nanoTime();
         if (!json()) {
             invocation().err().println("Starting the node on " + dataDir() + " ...");
         }
-        Process process = new ProcessBuilder(command(home))
+        Process process = new ProcessBuilder(command)
                 .directory(logs.toFile())
                 .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
                 .redirectErrorStream(true)
@@ -166,7 +227,11 @@ final class StartCommand extends BaseCommand {
                 throw died(bootLog, process.exitValue());
             }
         }
-        throw new Failure(
+        throw slow();
+    }
+
+    private static Failure slow() {
+        return new Failure(
                 Exit.UNAVAILABLE,
                 "node.slow",
                 "The node is not ready yet.",
@@ -174,7 +239,7 @@ final class StartCommand extends BaseCommand {
                 "Look at ./parley logs; stop it with ./parley stop.");
     }
 
-    private List<String> command(Path home) {
+    private List<String> command(Path home) throws LauncherException {
         List<String> command = new ArrayList<>();
         // A session of its own, so that closing the invocation does not end the node.
         for (String directory : List.of("/usr/bin/setsid", "/bin/setsid")) {
@@ -187,7 +252,7 @@ final class StartCommand extends BaseCommand {
                 Path.of(System.getProperty("java.home", "/usr"), "bin", "java").toString());
         command.addAll(NodeFlags.forThisJava());
         command.add("-cp");
-        command.add(home.resolve("lib") + "/*");
+        command.add(NodeProcess.classPath(home));
         command.add("im.parley.launcher.Main");
         command.addAll(List.of("--home", home.toString(), "--data", dataDir().toString()));
         if (state != null) {
@@ -211,7 +276,6 @@ final class StartCommand extends BaseCommand {
             if (line.startsWith(im.parley.launcher.Main.FAILURE)) {
                 Map<String, Object> failure = Json.object(
                         line.substring(im.parley.launcher.Main.FAILURE.length()).getBytes(StandardCharsets.UTF_8));
-                showLastLog();
                 return Failure.of(new LauncherException(
                         Json.text(failure, "code"),
                         Json.text(failure, "what"),
@@ -219,23 +283,21 @@ final class StartCommand extends BaseCommand {
                         Json.text(failure, "next")));
             }
         }
+        if (exit == KILLED_BY_TERM) {
+            return new Failure(
+                    Exit.REFUSED,
+                    "node.stopped",
+                    "The node was stopped while it started.",
+                    "Its process was ended, as ./parley stop does.",
+                    "Start it again when you want it.");
+        }
         String last = lines.isEmpty() ? "It said nothing" : "It said: " + lines.get(lines.size() - 1);
         return new Failure(
                 Exit.BUG,
                 "node.died",
                 "The node ended while it started.",
                 last + " (exit code " + exit + ").",
-                "Look at " + bootLog + " and ./parley logs.");
-    }
-
-    private void showLastLog() throws IOException {
-        Path log = NodeProcess.logFile(dataDir());
-        if (!json() && Files.exists(log)) {
-            List<String> lines = LogsCommand.tail(log, SHOWN_LOG_LINES);
-            invocation().err().println("The log ends with:");
-            lines.forEach(line -> invocation().err().println("  " + Plain.line(line)));
-            invocation().err().println();
-        }
+                "Look at " + bootLog.resolveSibling(BOOT_LOG) + " and ./parley logs.");
     }
 
     private static Map<String, Object> status(NodeClient client) throws Failure {
@@ -255,7 +317,7 @@ final class StartCommand extends BaseCommand {
             text.append(" (").append(seconds).append(" s)");
         }
         text.append('\n').append(StatusCommand.places(status));
-        text.append("Next: ").append(next(client, status)).append('\n');
+        text.append("Next: ").append(advice(next(client, status))).append('\n');
         show(result, text.toString());
     }
 

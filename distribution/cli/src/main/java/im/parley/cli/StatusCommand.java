@@ -4,10 +4,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 
 /** What the node is like now. */
-@Command(name = "status", description = "Whether the node runs, where it listens, how its relays and messages are.")
+@Command(
+        name = "status",
+        description =
+                "Whether the node runs, where it listens, how its relays and messages are. With --json, relays and ledger"
+                        + " are null while the session is locked.")
 final class StatusCommand extends BaseCommand {
     StatusCommand(Invocation invocation) {
         super(invocation);
@@ -18,7 +23,7 @@ final class StatusCommand extends BaseCommand {
         try (NodeClient client = connect()) {
             Map<String, Object> status = client.call("node.status", Map.of());
             Map<String, Object> session = Answer.member(status, "session");
-            Map<String, Object> result = new LinkedHashMap<>(status);
+            Map<String, @Nullable Object> result = new LinkedHashMap<>(status);
             StringBuilder text = new StringBuilder();
             text.append("Parley ").append(Answer.text(status, "version"));
             text.append(Answer.flag(status, "ready") ? " is ready" : " is not ready");
@@ -32,13 +37,17 @@ final class StatusCommand extends BaseCommand {
             text.append("  session  ")
                     .append(session(session, Answer.number(status, "now")))
                     .append('\n');
-            if (Answer.texts(status, "features").contains("personal") && !Answer.flag(session, "locked")) {
+            result.put("relays", null);
+            result.put("ledger", null);
+            if (Answer.flag(session, "locked")) {
+                text.append(advice("Next: ./parley unlock\n"));
+            } else if (Answer.texts(status, "features").contains("personal")) {
                 Map<String, Object> relays = client.call("relay.list", Map.of());
                 Map<String, Object> ledger = client.call("ledger.get", Map.of("limit", 0));
                 result.put("relays", relays);
                 result.put("ledger", ledger);
                 text.append("  ledger   ").append(LedgerCommand.totals(ledger)).append('\n');
-                text.append(RelayCommands.health(relays, Answer.number(status, "now")));
+                text.append(advice(RelayCommands.overview(relays)));
             }
             show(result, text.toString());
             return Exit.OK;

@@ -54,6 +54,12 @@ final class FakeNode implements AutoCloseable {
                         + "\",\"what\":\"It did not happen.\",\"why\":\"Because.\",\"next\":\"Do this.\"}}");
     }
 
+    /** Hangs up with an error before anything is asked. */
+    FakeNode refusesEverybody(String code) {
+        refuses("", code, "authentication");
+        return this;
+    }
+
     private void serve() {
         while (server.isOpen()) {
             try {
@@ -78,6 +84,12 @@ final class FakeNode implements AutoCloseable {
     }
 
     private void answer(SocketChannel channel) throws IOException {
+        String refusal = answers.get("");
+        if (refusal != null) {
+            channel.write(ByteBuffer.wrap(
+                    ("{\"jsonrpc\":\"2.0\",\"id\":null," + refusal + "}\n").getBytes(StandardCharsets.UTF_8)));
+            return;
+        }
         BufferedReader lines = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8));
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             heard.add(line);

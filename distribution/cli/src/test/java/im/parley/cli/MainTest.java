@@ -45,6 +45,11 @@ class MainTest {
                         new PrintStream(out, true, StandardCharsets.UTF_8),
                         new PrintStream(err, true, StandardCharsets.UTF_8)) {
                     @Override
+                    boolean interactive() {
+                        return !typed.isEmpty();
+                    }
+
+                    @Override
                     char @Nullable [] ask(String prompt) {
                         String answer = typed.poll();
                         if (answer == null) {
@@ -84,7 +89,7 @@ class MainTest {
     void withoutANodeEveryCommandSaysSo(String command) {
         assertEquals(Exit.NOT_RUNNING, run(command.split(" ", -1)));
         assertTrue(err().contains("Code: node.not-running"), err());
-        assertTrue(err().contains("./parley start --detach"), err());
+        assertTrue(err().contains("./parley start --data " + data + " --detach"), err());
         assertEquals("", out());
     }
 
@@ -113,6 +118,81 @@ class MainTest {
         // A command that is not part of a distribution cannot start a node at all.
         assertEquals(command.startsWith("start") ? Exit.REFUSED : Exit.USAGE, exit, err());
         assertTrue(err().contains("Why:") && err().contains("Next:") && err().contains("Code:"), err());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"status", "start", "stop"})
+    void emptyDirectoryIsNotTheOneWhereOneHappensToBe(String command) {
+        Invocation invocation = new Invocation(
+                new ByteArrayInputStream(new byte[0]),
+                new PrintStream(out, true, StandardCharsets.UTF_8),
+                new PrintStream(err, true, StandardCharsets.UTF_8));
+        assertEquals(Exit.USAGE, Main.run(invocation, command, "--data", ""));
+        assertTrue(err().contains("--data") && err().contains("empty"), err());
+    }
+
+    @Test
+    void emptyStateDirectoryIsUsage() {
+        assertEquals(Exit.USAGE, run("start", "--state", ""));
+        assertTrue(err().contains("--state"), err());
+    }
+
+    private void heldBy(ProcessHandle process, boolean own) throws IOException {
+        Map<String, Object> holder = Map.of(
+                "pid",
+                process.pid(),
+                "startedAt",
+                process.info().startInstant().orElseThrow().toEpochMilli(),
+                "ownProcess",
+                own);
+        Files.write(data.resolve("node.pid"), Json.pretty(holder));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"status", "inbox"})
+    void nodeThatIsStartingOrStoppingIsNotDenied(String command) throws Exception {
+        heldBy(ProcessHandle.current(), true);
+        assertEquals(Exit.UNAVAILABLE, run(command));
+        assertTrue(err().contains("Code: node.starting"), err());
+        assertTrue(err().contains(String.valueOf(ProcessHandle.current().pid())), err());
+        new FakeNode(data).close();
+        err.reset();
+        assertEquals(Exit.UNAVAILABLE, run(command));
+        assertTrue(err().contains("Code: node.stopping"), err());
+    }
+
+    @Test
+    void nodeThatIsStartingIsStopped() throws Exception {
+        Process node = new ProcessBuilder("sleep", "60").start();
+        try {
+            heldBy(node.toHandle(), true);
+            assertEquals(Exit.OK, run("stop"));
+            assertTrue(out().startsWith("Stopped"), out());
+            assertEquals(128 + 15, node.waitFor());
+            assertEquals(Exit.NOT_RUNNING, run("status"));
+        } finally {
+            node.destroyForcibly();
+        }
+    }
+
+    @Test
+    void programThatHostsANodeIsNotEnded() throws Exception {
+        Process host = new ProcessBuilder("sleep", "60").start();
+        try {
+            heldBy(host.toHandle(), false);
+            assertEquals(Exit.REFUSED, run("stop"));
+            assertTrue(err().contains("Code: node.hosted"), err());
+            assertTrue(host.isAlive());
+        } finally {
+            host.destroyForcibly();
+        }
+    }
+
+    @Test
+    void nodesRatherDieThanLiveOnBroken() {
+        List<String> flags = NodeFlags.forThisJava();
+        assertTrue(flags.contains("-XX:+ExitOnOutOfMemoryError"), flags.toString());
+        assertTrue(flags.contains("-XX:-CreateCoredumpOnCrash"), flags.toString());
     }
 
     @Test
@@ -200,7 +280,7 @@ class MainTest {
             assertEquals(Map.of("account", "alice", "to", "bob", "text", "two words"), first);
             assertEquals(
                     "\u0645\u0631\u062D\u0628\u0627 \uD83D\uDE80\nline 2",
-                    params(node, 1).get("text"));
+                    params(node, 2).get("text"));
         }
     }
 
@@ -235,8 +315,8 @@ class MainTest {
             List<String> lines = out().lines().toList();
             assertEquals(3, lines.size(), out());
             assertTrue(lines.get(0).contains("b ob\uFFFD\uFFFD -> alice  [received]"), lines.get(0));
-            assertTrue(lines.get(1).startsWith("    a"), lines.get(1));
-            assertTrue(lines.get(2).startsWith("    second"), lines.get(2));
+            assertEquals("  \u2502 a\uFFFD[31mred", lines.get(1));
+            assertEquals("  \u2502 second\uFFFD2J\uFFFDline", lines.get(2));
         }
     }
 
@@ -255,8 +335,8 @@ class MainTest {
             assertEquals(
                     List.of("old", "early", "late"),
                     out().lines()
-                            .filter(line -> line.startsWith("    "))
-                            .map(String::strip)
+                            .filter(line -> line.startsWith("  \u2502 "))
+                            .map(line -> line.substring(4))
                             .toList());
             assertEquals(5L, params(node, 1).get("after"));
         }
@@ -307,7 +387,9 @@ class MainTest {
                     "\"result\":{\"name\":\"alice\",\"pubkey\":\"aa\",\"npub\":\"n\",\"nprofile\":\"p\",\"relays\":[],"
                             + "\"locked\":false}");
             String passphrase = "q\"uo\\te \t \u0634 \uD83D\uDE00";
-            assertEquals(Exit.OK, run(passphrase + "\n", new ArrayDeque<>(), "identity", "new", "alice", "--stdin"));
+            assertEquals(
+                    Exit.OK,
+                    run(passphrase + "\n", new ArrayDeque<>(), "identity", "new", "alice", "--passphrase", "--stdin"));
             assertEquals(Map.of("name", "alice", "passphrase", passphrase), params(node, 0));
         }
     }

@@ -35,6 +35,11 @@ final class Container {
     /** Registered by the control app: a {@code Supplier} of what is missing and what failed, in types of the JDK. */
     private static final String READINESS = "(parley.readiness=node)";
 
+    /** A node's ports, and how far from them others are suggested. */
+    private static final int PORTS = 4;
+
+    private static final int PORT_STEP = 10;
+
     private static final Duration STOP_LIMIT = Duration.ofSeconds(45);
     private static final long POLL_MILLIS = 25;
 
@@ -150,15 +155,16 @@ final class Container {
     /**
      * Waits until the node says that nothing is missing.
      *
+     * @param portBase for the advice if a port is taken
      * @throws LauncherException {@code node.not-ready}, naming what is missing; the framework still runs
      */
-    void awaitReady(Duration limit) throws LauncherException {
+    void awaitReady(Duration limit, int portBase) throws LauncherException {
         long start = System.nanoTime();
         long firstErrorAt = 0;
         boolean failedBefore = false;
         List<String> missing = List.of("the control app");
         while (System.nanoTime() - start < limit.toNanos()) {
-            missing = missing();
+            missing = missing(portBase);
             if (missing.isEmpty()) {
                 return;
             }
@@ -182,7 +188,7 @@ final class Container {
     }
 
     /** What the node still lacks; throws if something failed that will not heal by itself. */
-    private List<String> missing() throws LauncherException {
+    private List<String> missing(int portBase) throws LauncherException {
         BundleContext context = framework.getBundleContext();
         if (context == null) {
             return List.of("the framework");
@@ -205,16 +211,45 @@ final class Container {
             return List.of("the control app");
         }
         for (Map.Entry<?, ?> failure : failed.entrySet()) {
-            String code = String.valueOf(failure.getKey());
-            throw new LauncherException(
-                    code,
-                    "The node could not start all of its parts and was stopped.",
-                    String.valueOf(failure.getValue()),
-                    code.startsWith("http.port")
-                            ? "Free the port, or choose others with --port-base, and start again."
-                            : "Correct what is named and start again; the log tells more.");
+            throw lasting(String.valueOf(failure.getKey()), String.valueOf(failure.getValue()), portBase);
         }
         return missing.stream().map(String::valueOf).toList();
+    }
+
+    /**
+     * What failed and will not heal by itself, as the end of the start.
+     *
+     * @param text the failing part's own words, which name the port if it is about one
+     */
+    static LauncherException lasting(String code, String text, int portBase) {
+        return switch (code) {
+            case "http.port-in-use" -> {
+                int taken = portBase;
+                for (int port = portBase; port < portBase + PORTS; port++) {
+                    taken = text.contains(":" + port) ? port : taken;
+                }
+                int other = portBase + PORT_STEP <= ParleyConfig.MAX_PORT_BASE
+                        ? portBase + PORT_STEP
+                        : portBase - PORT_STEP;
+                yield new LauncherException(
+                        code,
+                        "Port " + taken + " is taken, so the node was not started.",
+                        text,
+                        "Free it, or try --port-base " + other + ".");
+            }
+            case "vault.no-device-key" ->
+                new LauncherException(
+                        code,
+                        "The node was not started: its device key is not here.",
+                        text,
+                        "Put the key file back, or name the directory that holds it with --state, and start again.");
+            default ->
+                new LauncherException(
+                        code,
+                        "The node could not start all of its parts and was stopped.",
+                        text,
+                        "Correct what is named and start again; ./parley logs tells more.");
+        };
     }
 
     private static LauncherException notReady(List<String> missing, List<String> errors) {
@@ -224,7 +259,7 @@ final class Container {
                 "node.not-ready",
                 "The node did not become ready and was stopped.",
                 why,
-                "Correct what is named; the whole story is in the log.");
+                "Correct what is named; ./parley logs has the whole story.");
     }
 
     private static LauncherException interrupted() {

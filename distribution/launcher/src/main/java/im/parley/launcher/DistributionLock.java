@@ -1,6 +1,7 @@
 package im.parley.launcher;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -8,6 +9,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What the build put into a distribution, file by file: {@code distribution.lock} in its root. Everything is checked
@@ -135,6 +138,33 @@ public record DistributionLock(String version, String hash, List<Jar> jars, Map<
             throw tampered(file, "Its SHA-256 differs from what " + FILE + " says", null);
         }
         return content;
+    }
+
+    /**
+     * Refuses what somebody laid beside the listed jars.
+     *
+     * @throws LauncherException {@code distribution.tampered}, naming the file
+     */
+    void refuseUnlisted(Path home) throws LauncherException {
+        Set<String> listed = jars.stream().map(Jar::file).collect(Collectors.toSet());
+        for (String name : List.of("lib", "bundles")) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(home.resolve(name))) {
+                for (Path entry : entries) {
+                    String file = name + "/" + entry.getFileName();
+                    if (!listed.contains(file)) {
+                        throw new LauncherException(
+                                "distribution.tampered",
+                                "The file " + file + " does not belong to the distribution; nothing was started.",
+                                FILE + " does not list it.",
+                                "Remove it, or unpack the distribution you trust again.");
+                    }
+                }
+            } catch (NoSuchFileException e) {
+                throw tampered(name, "It is missing", e);
+            } catch (IOException e) {
+                throw tampered(name, "It cannot be read (" + e.getMessage() + ")", e);
+            }
+        }
     }
 
     static LauncherException tampered(String file, String why, @org.jspecify.annotations.Nullable Throwable cause) {

@@ -43,6 +43,9 @@ final class JarStore {
      */
     Path verified(String sha256) throws LauncherException {
         Path file = fileOf(sha256);
+        if (Files.isSymbolicLink(file)) {
+            throw DistributionLock.tampered(file.toString(), "It is a link, so what it names may change", null);
+        }
         byte[] content;
         try {
             content = Files.readAllBytes(file);

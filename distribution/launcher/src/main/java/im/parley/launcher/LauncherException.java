@@ -7,8 +7,10 @@ import org.jspecify.annotations.Nullable;
  * Why a node did not start, in three parts for people and one stable code for machines. Never holds a secret.
  *
  * <p>Codes: {@code node.running}, {@code distribution.tampered}, {@code distribution.missing}, {@code
- * distribution.invalid}, {@code stack.corrupt}, {@code data.unusable}, {@code runtime.unsafe}, {@code config.invalid},
- * {@code bundle.failed}, {@code node.not-ready}.
+ * distribution.invalid}, {@code distribution.bad-path}, {@code stack.corrupt}, {@code stack.tampered}, {@code
+ * stack.untrusted-bundle}, {@code data.unusable}, {@code data.unsafe}, {@code data.not-parley}, {@code data.bad-path},
+ * {@code runtime.unsafe}, {@code config.invalid}, {@code bundle.failed}, {@code node.not-ready}; and those of parts that
+ * will not heal by themselves, such as {@code http.port-in-use} and {@code vault.no-device-key}.
  */
 public final class LauncherException extends Exception {
     private static final long serialVersionUID = 1L;

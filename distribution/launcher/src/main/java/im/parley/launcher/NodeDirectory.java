@@ -7,6 +7,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -14,19 +15,31 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A node's data directory: owned by the user alone, and by one process at a time. While a node runs, {@code node.json}
- * says how to reach it.
+ * A node's data directory: owned by the user alone, and by one process at a time. {@code node.pid} says which process that
+ * is, and while its node is ready {@code node.json} says how to reach it.
  */
 public final class NodeDirectory implements AutoCloseable {
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
-    private static final String LOCK = "node.lock";
+    /**
+     * Opened once per process: whoever closes a second channel on it gives the lock of the first one back. So what is to
+     * be read while a node runs stands in other files.
+     */
+    static final String LOCK = "node.lock";
+
     private static final String CARD = "node.json";
+    private static final String HOLDER = "node.pid";
+    private static final Set<PosixFilePermission> FILE_OWNER_ONLY = PosixFilePermissions.fromString("rw-------");
+
+    /** The system derives the time a process started at from a clock that is set now and then. */
+    private static final long START_TIME_SLACK_MILLIS = 1000;
+
     private static final int MAX_SOCKET_BYTES = 100;
 
     private final Path root;
@@ -63,24 +76,93 @@ public final class NodeDirectory implements AutoCloseable {
     }
 
     /**
+     * The process that has the data directory, from its start until it is down.
+     *
+     * @param pid process
+     * @param ownProcess whether the process is there for this node alone, so that ending it ends nothing else
+     * @param starting whether the node has not become ready yet; if it has, and does not answer, it is going down
+     */
+    public record Holder(long pid, boolean ownProcess, boolean starting) {}
+
+    /**
+     * Which process has the data directory.
+     *
+     * @return null if none has; one that was killed is none, nor is another process that got its number since
+     */
+    public static @Nullable Holder holder(Path dataDir) {
+        long pid;
+        long startedAt;
+        boolean own;
+        try {
+            Map<String, Object> holder = Json.object(Files.readAllBytes(dataDir.resolve(HOLDER)));
+            pid = Json.number(holder, "pid");
+            startedAt = Json.number(holder, "startedAt");
+            own = Boolean.TRUE.equals(holder.get("ownProcess"));
+        } catch (IOException | RuntimeException unreadable) {
+            return null;
+        }
+        if (startedAt <= 0) {
+            // A system that does not tell when a process started cannot tell two of the same number apart.
+            return null;
+        }
+        long slack = pid == ProcessHandle.current().pid() ? 0 : START_TIME_SLACK_MILLIS;
+        return ProcessHandle.of(pid)
+                .filter(ProcessHandle::isAlive)
+                .filter(process -> Math.abs(startOf(process) - startedAt) <= slack)
+                .map(process -> new Holder(pid, own, !Files.exists(dataDir.resolve(CARD))))
+                .orElse(null);
+    }
+
+    private static long startOf(ProcessHandle process) {
+        return process.info().startInstant().map(Instant::toEpochMilli).orElse(0L);
+    }
+
+    /**
+     * Makes the directory if needed, and leaves a mark that it is a node's.
+     *
+     * @throws LauncherException {@code data.unusable}
+     */
+    static void claim(Path root) throws LauncherException {
+        ownerOnly(root, "data.unusable", "The data directory cannot be used.");
+        Path lock = root.resolve(LOCK);
+        try {
+            Files.createFile(lock, PosixFilePermissions.asFileAttribute(FILE_OWNER_ONLY));
+        } catch (FileAlreadyExistsException claimed) {
+            return;
+        } catch (IOException e) {
+            throw unusable(lock, e);
+        }
+    }
+
+    /** Opens it for a node that shares its process with something else. */
+    static NodeDirectory open(Path root) throws LauncherException {
+        return open(root, false);
+    }
+
+    /**
      * Makes the directory if needed and takes its lock.
      *
+     * @param ownProcess whether this process is there for the node alone
      * @throws LauncherException {@code node.running}, {@code data.unusable}
      */
-    static NodeDirectory open(Path root) throws LauncherException {
-        ownerOnly(root, "data.unusable", "The data directory cannot be used.");
+    static NodeDirectory open(Path root, boolean ownProcess) throws LauncherException {
+        claim(root);
+        Holder holder = holder(root);
+        if (holder != null && holder.pid() == ProcessHandle.current().pid()) {
+            throw running(root);
+        }
         FileChannel channel = null;
         try {
-            channel = FileChannel.open(
-                    root.resolve(LOCK),
-                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            channel = FileChannel.open(root.resolve(LOCK), StandardOpenOption.WRITE);
             FileLock lock = tryLock(channel);
             if (lock == null) {
                 channel.close();
                 throw running(root);
             }
             NodeDirectory directory = new NodeDirectory(root, channel, lock);
+            // Of a node that was killed.
+            Files.deleteIfExists(directory.sub(CARD));
+            directory.writeHolder(ownProcess);
             for (String name : Set.of("stack", "jars", "logs")) {
                 ownerOnly(root.resolve(name), "data.unusable", "The data directory cannot be used.");
             }
@@ -100,11 +182,11 @@ public final class NodeDirectory implements AutoCloseable {
     }
 
     private static LauncherException running(Path root) {
-        Card card = card(root);
+        Holder holder = holder(root);
         return new LauncherException(
                 "node.running",
                 "A node runs on " + root + " already.",
-                card == null ? "Another process holds its lock." : "Process " + card.pid() + " holds its lock.",
+                holder == null ? "Another process holds its lock." : "Process " + holder.pid() + " holds its lock.",
                 "Use it (./parley status), stop it (./parley stop), or start this one with another --data directory.");
     }
 
@@ -114,6 +196,15 @@ public final class NodeDirectory implements AutoCloseable {
 
     Path sub(String name) {
         return root.resolve(name);
+    }
+
+    private void writeHolder(boolean ownProcess) throws IOException {
+        ProcessHandle process = ProcessHandle.current();
+        Map<String, Object> content = new LinkedHashMap<>();
+        content.put("pid", process.pid());
+        content.put("startedAt", startOf(process));
+        content.put("ownProcess", ownProcess);
+        DurableFile.write(sub(HOLDER), Json.pretty(content));
     }
 
     void writeCard(Card card) throws LauncherException {
@@ -156,6 +247,7 @@ public final class NodeDirectory implements AutoCloseable {
     public void close() {
         try {
             if (lock.isValid()) {
+                Files.deleteIfExists(sub(HOLDER));
                 Files.deleteIfExists(sub(CARD));
                 lock.release();
             }
@@ -214,13 +306,16 @@ public final class NodeDirectory implements AutoCloseable {
         return socket;
     }
 
-    /** The default place of the device key of a data directory. */
-    static Path stateFor(Path dataDir, Map<String, String> environment) {
+    /**
+     * The default place of device keys: one for all nodes of a user, since a key file is named after its vault. So a data
+     * directory can be renamed, and restored elsewhere.
+     */
+    static Path stateFor(Map<String, String> environment) {
         String state = environment.get("XDG_STATE_HOME");
         Path base = state != null && state.startsWith("/")
                 ? Path.of(state)
                 : Path.of(System.getProperty("user.home", "/"), ".local", "state");
-        return base.resolve("parley").resolve(shortHash(dataDir));
+        return base.resolve("parley");
     }
 
     private static String shortHash(Path dataDir) {

@@ -1,6 +1,9 @@
 package im.parley.launcher;
 
+import java.io.File;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,10 +19,43 @@ public final class NodeProcess {
         return dataDir.resolve("logs").resolve(LOG_FILE);
     }
 
-    /** Makes the data directory and its directory for logs, each for this user alone. */
-    public static Path prepareLogs(Path dataDir) throws LauncherException {
-        Path logs = dataDir.resolve("logs");
-        NodeDirectory.ownerOnly(dataDir, "data.unusable", "The data directory cannot be used.");
+    /**
+     * The class path of a node's process: exactly the jars that the distribution lists for it, each checked.
+     *
+     * @throws LauncherException {@code distribution.bad-path}, or as {@link DistributionLock#read}, or {@code
+     *     distribution.tampered}
+     */
+    public static String classPath(Path home) throws LauncherException {
+        if (home.toString().contains(File.pathSeparator)) {
+            throw new LauncherException(
+                    "distribution.bad-path",
+                    "The node was not started.",
+                    "The path of the distribution, " + home + ", holds a " + File.pathSeparator
+                            + ", which a Java class path cannot.",
+                    "Move the distribution to a directory without one.");
+        }
+        DistributionLock lock = DistributionLock.read(home);
+        lock.refuseUnlisted(home);
+        List<String> jars = new ArrayList<>();
+        for (DistributionLock.Jar jar : lock.jars()) {
+            if (!jar.bundle()) {
+                DistributionLock.checked(home, jar.file(), jar.sha256());
+                jars.add(home.resolve(jar.file()).toString());
+            }
+        }
+        return String.join(File.pathSeparator, jars);
+    }
+
+    /**
+     * Makes the data directory and its directory for logs, each for this user alone.
+     *
+     * @throws LauncherException {@code data.bad-path}, {@code data.unsafe} or {@code data.not-parley} before anything is
+     *     written; {@code data.unusable}
+     */
+    public static Path prepareLogs(ParleyConfig config) throws LauncherException {
+        DataPlace.check(config, System.getenv());
+        Path logs = config.dataDir().resolve("logs");
+        NodeDirectory.claim(config.dataDir());
         NodeDirectory.ownerOnly(logs, "data.unusable", "The data directory cannot be used.");
         return logs;
     }
@@ -32,13 +68,18 @@ public final class NodeProcess {
      */
     public static void run(ParleyConfig config, Consumer<Parley> onReady)
             throws LauncherException, InterruptedException {
-        NodeLogging.toFile(prepareLogs(config.dataDir()).resolve(LOG_FILE));
+        NodeLogging.toFile(prepareLogs(config).resolve(LOG_FILE));
         Logger log = LoggerFactory.getLogger(NodeProcess.class);
         Parley parley;
         try {
-            parley = Parley.start(config);
+            parley = Parley.start(config, true);
         } catch (LauncherException e) {
-            log.error("not started: {}", e.getMessage(), e.getCause());
+            if (e.code().equals("node.running")) {
+                // This is that node's log, and nothing is wrong with it.
+                log.info("another start was refused: {}", e.code());
+            } else {
+                log.error("not started: {}", e.getMessage(), e.getCause());
+            }
             throw e;
         }
         Thread hook = new Thread(parley::close, "parley-stop");

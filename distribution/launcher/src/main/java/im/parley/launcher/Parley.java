@@ -7,7 +7,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.osgi.framework.BundleContext;
 import org.slf4j.Logger;
@@ -21,8 +24,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Parley implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Parley.class);
-
-    private static final String OPTIONS = "start.json";
 
     private final NodeDirectory directory;
     private final Container container;
@@ -46,8 +47,14 @@ public final class Parley implements AutoCloseable {
      * stack generation and returns when all of it is ready. Takes seconds. If it throws, nothing is left running.
      */
     public static Parley start(ParleyConfig config) throws LauncherException {
+        return start(config, false);
+    }
+
+    /** @param ownProcess whether this process is there for the node alone */
+    static Parley start(ParleyConfig config, boolean ownProcess) throws LauncherException {
         DistributionLock lock = DistributionLock.read(config.home());
-        NodeDirectory directory = NodeDirectory.open(config.dataDir());
+        DataPlace.check(config, System.getenv());
+        NodeDirectory directory = NodeDirectory.open(config.dataDir(), ownProcess);
         try {
             return start(config, lock, directory);
         } catch (LauncherException | RuntimeException e) {
@@ -68,8 +75,8 @@ public final class Parley implements AutoCloseable {
         Container container = Container.boot(
                 directory.freshCache(), plan.bundles(), plan.configurations(), config.frameworkProperties());
         try {
-            container.awaitReady(config.readyWithin());
-            prepared.options().keep(directory.sub(OPTIONS));
+            container.awaitReady(config.readyWithin(), prepared.options().portBase());
+            prepared.options().keep(directory.sub(StartOptions.FILE));
             directory.writeCard(new NodeDirectory.Card(
                     prepared.socket(), ProcessHandle.current().pid(), lock.version()));
         } catch (LauncherException | RuntimeException e) {
@@ -92,6 +99,7 @@ public final class Parley implements AutoCloseable {
      */
     public static LaunchPlan plan(ParleyConfig config) throws LauncherException {
         DistributionLock lock = DistributionLock.read(config.home());
+        DataPlace.check(config, System.getenv());
         NodeDirectory directory = NodeDirectory.open(config.dataDir());
         try {
             return prepare(config, lock, directory).plan();
@@ -104,8 +112,9 @@ public final class Parley implements AutoCloseable {
 
     private static Prepared prepare(ParleyConfig config, DistributionLock lock, NodeDirectory directory)
             throws LauncherException {
-        StartOptions options = StartOptions.resolve(
-                directory.sub(OPTIONS), config, NodeDirectory.stateFor(directory.root(), System.getenv()));
+        StartOptions options =
+                StartOptions.resolve(directory.sub(StartOptions.FILE), config, NodeDirectory.stateFor(System.getenv()));
+        lock.refuseUnlisted(config.home());
         JarStore jars = new JarStore(directory.sub("jars"));
         for (DistributionLock.Jar jar : lock.jars()) {
             byte[] checked = DistributionLock.checked(config.home(), jar.file(), jar.sha256());
@@ -147,24 +156,71 @@ public final class Parley implements AutoCloseable {
         return new Prepared(plan, socket, options);
     }
 
-    /** The current generation, or a new one if there is none or the distribution or the wanted features changed. */
+    /**
+     * The current generation, or a new one if there is none or the distribution or the wanted features changed. The data
+     * directory has no say in what runs: until plugins are signed, a generation is what the distribution makes of its
+     * features, and any other one is refused.
+     */
     private static StackFiles.Numbered currentStack(
             StackFiles stack, Path home, DistributionLock lock, Set<String> wanted) throws LauncherException {
         List<String> names = new ArrayList<>();
         names.add("base");
         names.addAll(wanted);
         names.sort(null);
-        StackFiles.Numbered current = stack.current();
-        if (current != null
-                && current.generation().lock().equals(lock.hash())
-                && current.generation().features().equals(names)) {
-            return current;
-        }
         Map<String, Feature> features = new LinkedHashMap<>();
         for (String name : names) {
             features.put(name, feature(home, lock, name));
         }
-        return stack.append(Generation.of(lock, features));
+        Generation expected = Generation.of(lock, features);
+        StackFiles.Numbered current = stack.current();
+        if (current == null
+                || !current.generation().lock().equals(lock.hash())
+                || !current.generation().features().equals(names)) {
+            return stack.append(expected);
+        }
+        refuseOthers(current, expected, lock);
+        return current;
+    }
+
+    private static void refuseOthers(StackFiles.Numbered current, Generation expected, DistributionLock lock)
+            throws LauncherException {
+        String file = "stack/" + current.number() + ".json";
+        String next =
+                "If you did not change it, find out who can write to the data directory. Then move its folder stack"
+                        + " away: the node starts with the distribution's own parts and keeps its messages.";
+        Set<String> trusted = lock.jars().stream()
+                .filter(DistributionLock.Jar::bundle)
+                .map(DistributionLock.Jar::sha256)
+                .collect(Collectors.toSet());
+        for (Generation.BundleEntry bundle : current.generation().bundles()) {
+            if (!trusted.contains(bundle.sha256())) {
+                throw new LauncherException(
+                        "stack.untrusted-bundle",
+                        "The node was told to run a part that does not belong to the distribution; nothing was started.",
+                        file + " names " + bundle.bsn() + " with SHA-256 " + bundle.sha256() + ", which "
+                                + DistributionLock.FILE + " does not list.",
+                        next);
+            }
+        }
+        if (!current.generation().equals(expected)) {
+            throw new LauncherException(
+                    "stack.tampered",
+                    "The description of what this node runs was changed; nothing was started.",
+                    file + " differs from what the distribution makes of " + String.join(", ", expected.features())
+                            + ": " + difference(current.generation(), expected) + ".",
+                    next);
+        }
+    }
+
+    private static String difference(Generation found, Generation expected) {
+        if (!found.bundles().equals(expected.bundles())) {
+            return "other bundles, versions or start levels";
+        }
+        Set<String> pids = new TreeSet<>(found.configurations().keySet());
+        pids.addAll(expected.configurations().keySet());
+        pids.removeIf(pid -> Objects.equals(
+                found.configurations().get(pid), expected.configurations().get(pid)));
+        return pids.isEmpty() ? "other providers for a slot" : "the configuration of " + String.join(", ", pids);
     }
 
     private static Feature feature(Path home, DistributionLock lock, String name) throws LauncherException {

@@ -18,8 +18,11 @@ public final class ParleyConfig {
     /** The capabilities a node may have; {@code base} comes with each. */
     public static final Set<String> FEATURES = Set.of("personal", "infrastructure");
 
+    /** Stands for all of {@link #FEATURES}. */
+    public static final String ALL_FEATURES = "all";
+
     private static final int MIN_PORT_BASE = 1024;
-    private static final int MAX_PORT_BASE = 65532;
+    static final int MAX_PORT_BASE = 65532;
 
     private final Path home;
     private final Path dataDir;
@@ -121,7 +124,7 @@ public final class ParleyConfig {
 
         /**
          * Where the device key lives, outside the data directory so that a copy of the data alone opens nothing. Default:
-         * {@code parley/<hash of the data directory>} under {@code $XDG_STATE_HOME} or {@code ~/.local/state}.
+         * {@code parley} under {@code $XDG_STATE_HOME} or {@code ~/.local/state}, for all nodes of a user.
          */
         public Builder stateDir(Path directory) {
             this.stateDir = directory;
@@ -150,14 +153,19 @@ public final class ParleyConfig {
         }
 
         /**
-         * Adds a capability. Default: what the last start used, at first all.
+         * Adds a capability, or with {@value ParleyConfig#ALL_FEATURES} every one. Default: what the last start used, at
+         * first all.
          *
          * @throws IllegalArgumentException if it is not one of {@link ParleyConfig#FEATURES}
          */
         public Builder feature(String name) {
+            if (name.equals(ALL_FEATURES)) {
+                features.addAll(FEATURES);
+                return this;
+            }
             if (!FEATURES.contains(name)) {
-                throw new IllegalArgumentException(
-                        "there is no feature " + name + "; there are " + new TreeSet<>(FEATURES));
+                throw new IllegalArgumentException("there is no feature " + name + "; there are "
+                        + String.join(", ", new TreeSet<>(FEATURES)) + " and " + ALL_FEATURES);
             }
             features.add(name);
             return this;
@@ -204,8 +212,19 @@ public final class ParleyConfig {
             return this;
         }
 
+        /** @throws IllegalArgumentException if a path is empty, which would mean wherever the process happens to be */
         public ParleyConfig build() {
+            refuseEmpty(home);
+            refuseEmpty(dataDir);
+            refuseEmpty(stateDir);
+            refuseEmpty(runtimeDir);
             return new ParleyConfig(this);
+        }
+
+        private static void refuseEmpty(@Nullable Path path) {
+            if (path != null && path.toString().isEmpty()) {
+                throw new IllegalArgumentException("an empty path names no directory");
+            }
         }
     }
 }

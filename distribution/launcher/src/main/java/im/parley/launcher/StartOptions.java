@@ -22,6 +22,12 @@ import java.util.TreeSet;
  * @param stateDir where the device key is; kept so that another environment does not look for it elsewhere
  */
 record StartOptions(int portBase, Set<String> features, List<String> relayUrls, Path stateDir) {
+    /** Where they are kept, in the data directory. */
+    static final String FILE = "start.json";
+
+    /** The vault's folder for key files in the state directory. */
+    private static final String DEVICES = "devices";
+
     StartOptions {
         features = java.util.Collections.unmodifiableSortedSet(new TreeSet<>(features));
         relayUrls = List.copyOf(relayUrls);
@@ -38,7 +44,9 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
             port = Math.toIntExact(Json.number(kept, "portBase"));
             features = new TreeSet<>(Json.texts(kept, "features"));
             relayUrls = kept.containsKey("relayUrls") ? Json.texts(kept, "relayUrls") : relayUrls;
-            state = Path.of(Json.text(kept, "stateDir"));
+            Path keptState = Path.of(Json.text(kept, "stateDir"));
+            // Data that was restored for another user or on another machine has its key where that one keeps keys.
+            state = Files.isDirectory(keptState.resolve(DEVICES)) ? keptState : defaultState;
         } catch (NoSuchFileException firstStart) {
             // The defaults are right.
             port = ParleyConfig.DEFAULT_PORT_BASE;

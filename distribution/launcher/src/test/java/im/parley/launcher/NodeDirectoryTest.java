@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -90,6 +91,7 @@ class NodeDirectoryTest {
     @Test
     void startOptionsAreRememberedUntilToldOtherwise() throws Exception {
         Path file = temp.resolve("start.json");
+        Path elsewhere = temp.resolve("elsewhere");
         ParleyConfig.Builder plain = ParleyConfig.builder(temp, temp);
         assertEquals(
                 new StartOptions(7470, Set.of("infrastructure", "personal"), List.of(), temp),
@@ -99,12 +101,24 @@ class NodeDirectoryTest {
                 .relayUrls(List.of("wss://relay.example.org"))
                 .feature("personal")
                 .build();
-        StartOptions chosen =
-                new StartOptions(9000, Set.of("personal"), List.of("wss://relay.example.org"), Path.of("/elsewhere"));
-        assertEquals(chosen, StartOptions.resolve(file, other, Path.of("/elsewhere")));
+        StartOptions chosen = new StartOptions(9000, Set.of("personal"), List.of("wss://relay.example.org"), elsewhere);
+        assertEquals(chosen, StartOptions.resolve(file, other, elsewhere));
         assertTrue(Files.notExists(file), "a start that fails is not repeated");
         chosen.keep(file);
+        assertEquals(
+                temp,
+                StartOptions.resolve(file, plain.build(), temp).stateDir(),
+                "restored where the kept directory holds no keys");
+        Files.createDirectories(elsewhere.resolve("devices"));
         assertEquals(chosen, StartOptions.resolve(file, plain.build(), temp));
+        assertEquals(
+                Set.of("infrastructure", "personal"),
+                StartOptions.resolve(
+                                file,
+                                ParleyConfig.builder(temp, temp).feature("all").build(),
+                                temp)
+                        .features(),
+                "the way back from --only");
         assertEquals(List.of("relay.example.org"), chosen.relayHosts());
         assertEquals(
                 List.of(),
@@ -126,5 +140,71 @@ class NodeDirectoryTest {
         assertTrue(assertThrows(IllegalArgumentException.class, () -> builder.feature("calls"))
                 .toString()
                 .contains("personal"));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> ParleyConfig.builder(temp, Path.of("")).build());
+    }
+
+    @Test
+    void deviceKeysAreFoundWhereverTheDataIs() {
+        Map<String, String> environment = Map.of("XDG_STATE_HOME", "/s");
+        assertEquals(Path.of("/s/parley"), NodeDirectory.stateFor(environment));
+    }
+
+    @Test
+    void holderIsKnownFromTheStartToTheEnd() throws Exception {
+        Path data = temp.resolve("d");
+        long self = ProcessHandle.current().pid();
+        assertNull(NodeDirectory.holder(data));
+        try (NodeDirectory directory = NodeDirectory.open(data, true)) {
+            assertEquals(new NodeDirectory.Holder(self, true, true), NodeDirectory.holder(data));
+            directory.writeCard(new NodeDirectory.Card(Path.of("/s"), self, "v"));
+            assertEquals(new NodeDirectory.Holder(self, true, false), NodeDirectory.holder(data));
+        }
+        assertNull(NodeDirectory.holder(data));
+        NodeDirectory hosted = NodeDirectory.open(data);
+        assertEquals(new NodeDirectory.Holder(self, false, true), NodeDirectory.holder(data));
+        hosted.close();
+    }
+
+    @Test
+    void anotherProcessOfTheSameNumberIsNoHolder() throws Exception {
+        Path data = temp.resolve("d");
+        try (NodeDirectory directory = NodeDirectory.open(data)) {
+            Path file = directory.sub("node.pid");
+            String held = Files.readString(file);
+            Files.writeString(file, held.replaceFirst("(\"startedAt\" : )", "$11"));
+            assertNull(NodeDirectory.holder(data));
+            Files.writeString(file, held.replaceFirst("(\"pid\" : )\\d+", "$1999999999"));
+            assertNull(NodeDirectory.holder(data));
+            Files.writeString(file, "{");
+            assertNull(NodeDirectory.holder(data));
+        }
+    }
+
+    @Test
+    void refusedSecondStartOfTheSameProcessLeavesTheLock() throws Exception {
+        Path data = temp.resolve("d");
+        Path locks = Path.of("/proc/locks");
+        assumeTrue(Files.exists(locks), "the system does not list its locks");
+        try (NodeDirectory first = NodeDirectory.open(data)) {
+            String inode = ":" + Files.getAttribute(first.sub("node.lock"), "unix:ino") + " ";
+            assertTrue(Files.readString(locks).contains(inode));
+            assertEquals(
+                    "node.running",
+                    assertThrows(LauncherException.class, () -> NodeDirectory.open(data))
+                            .code());
+            assertTrue(Files.readString(locks).contains(inode), "another process could take it now");
+        }
+    }
+
+    @Test
+    void cardOfAKilledNodeGoesWithTheNextStart() throws Exception {
+        Path data = temp.resolve("d");
+        NodeDirectory.open(data).close();
+        Files.writeString(data.resolve("node.json"), "{\"socket\":\"/s\",\"pid\":1,\"version\":\"v\"}");
+        try (NodeDirectory directory = NodeDirectory.open(data)) {
+            assertNull(NodeDirectory.card(directory.root()));
+        }
     }
 }

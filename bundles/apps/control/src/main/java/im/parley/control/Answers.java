@@ -9,6 +9,7 @@ import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Writes results, errors and notifications, each as one line. Thread-safe. */
@@ -26,20 +27,66 @@ final class Answers {
             Map.entry("identity.bad-name", "Choose 1 to 64 visible characters."),
             Map.entry("contact.name-taken", "Choose another name; ./parley contact list shows those there are."),
             Map.entry("contact.bad-address", "Ask for her npub or nprofile; ./parley identity list shows one's own."),
+            Map.entry("contact.bad-name", "Choose 1 to 64 visible characters."),
+            Map.entry("contact.known", "Write to her by that name; ./parley contact list shows whom you know."),
+            Map.entry("contact.self", "Write to it by its name; it needs no contact."),
+            Map.entry(
+                    "contact.secret-key",
+                    "Whoever has it can read and write as its owner: take it out of the history of your shell, and use"
+                            + " the npub instead."),
             Map.entry("account.ambiguous", "Say which identity with --as."),
             Map.entry("account.unknown", "./parley identity list shows the names there are."),
             Map.entry("account.none", "Make one with ./parley identity new NAME."),
             Map.entry("recipient.unknown", "Add her with ./parley contact add NAME NPUB, or give an npub or nprofile."),
+            Map.entry("passphrase.empty", "Give one, or leave it out."),
+            Map.entry("vault.locked", "Open it with ./parley identity unlock NAME."),
             Map.entry("vault.wrong-passphrase", "Try again; it is the one given when the identity was made."),
             Map.entry("relay.bad-url", "Give it as ws://host:port or wss://host."),
             Map.entry("relay.too-many", "Remove one first with ./parley relay remove."),
+            Map.entry("relay.unknown", "./parley relay list shows those there are."),
+            Map.entry("message.unknown", "./parley ledger shows the ids of what you sent."),
+            Map.entry("message.ambiguous", "Give more characters of its id."),
             Map.entry("message.empty", "Write something."),
             Map.entry("message.too-long", "Shorten it or send it in parts."),
-            Map.entry("feature.absent", "Start the node without --only, or use a node that has this part."),
+            Map.entry("feature.absent", "Start the node with --only all, or use a node that has this part."),
+            Map.entry("control.denied", "Be that user, or name a data directory of your own with --data."),
             Map.entry("control.follows-already", "Open another connection."),
             Map.entry(
                     "request.method-unknown",
                     "rpc.discover lists the methods; client and node may differ in version."));
+
+    /** How a sentence begins that says what to do. */
+    private static final Set<String> IMPERATIVES = Set.of(
+            "Add",
+            "Ask",
+            "Check",
+            "Choose",
+            "Configure",
+            "Free",
+            "Give",
+            "Install",
+            "List",
+            "Make",
+            "Open",
+            "Remove",
+            "Restart",
+            "Restore",
+            "Say",
+            "See",
+            "Send",
+            "Set",
+            "Shorten",
+            "Sign",
+            "Start",
+            "Stop",
+            "Try",
+            "Unlock",
+            "Use",
+            "Wait",
+            "Write");
+
+    /** The second and the third part of an error. */
+    private record Told(String why, String next) {}
 
     private Answers() {}
 
@@ -61,12 +108,13 @@ final class Answers {
 
     /** @param what the first of the three parts: what did not happen */
     static byte[] error(@Nullable Object id, String what, ControlException e) {
+        Told told = told(e);
         Map<String, Object> data = new LinkedHashMap<>();
         data.put("code", e.code());
         data.put("kind", e.kind().name().toLowerCase(Locale.ROOT));
         data.put("what", what);
-        data.put("why", e.why());
-        data.put("next", next(e));
+        data.put("why", told.why());
+        data.put("next", told.next());
         return line(generator -> {
             writeId(generator, id);
             generator.writeObjectFieldStart("error");
@@ -78,11 +126,24 @@ final class Answers {
         });
     }
 
-    private static String next(ControlException e) {
-        String known = NEXT.get(e.code());
-        if (known != null) {
-            return known;
+    /** Where a text ends with advice of its own, that is not said twice. */
+    private static Told told(ControlException e) {
+        String why = e.why();
+        String advice = "";
+        int end = why.lastIndexOf(". ");
+        if (end > 0) {
+            String last = why.substring(end + 2);
+            int word = last.indexOf(' ');
+            if (word > 0 && IMPERATIVES.contains(last.substring(0, word))) {
+                advice = last;
+                why = why.substring(0, end + 1);
+            }
         }
+        String known = NEXT.get(e.code());
+        return new Told(why, known != null ? known : advice.isEmpty() ? next(e) : advice);
+    }
+
+    private static String next(ControlException e) {
         return switch (e.kind()) {
             case REJECTED -> "Change the request; the same one is refused again.";
             case UNSUPPORTED -> "This node cannot do that.";

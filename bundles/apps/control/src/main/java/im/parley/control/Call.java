@@ -44,6 +44,11 @@ public final class Call implements AutoCloseable {
         return params.get(name) instanceof Secret secret ? secret.value() : null;
     }
 
+    /** Whether a truth value was given and is true. */
+    public boolean flag(String name) {
+        return Boolean.TRUE.equals(params.get(name));
+    }
+
     /** Whether a parameter was given. */
     public boolean has(String name) {
         return params.containsKey(name);

@@ -5,6 +5,7 @@ import im.parley.vault.Vault;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
@@ -59,18 +60,23 @@ public final class ControlServer {
 
     @Activate
     public ControlServer(@Reference Vault vault, ControlConfiguration config) throws IOException {
-        this(vault, Path.of(config.socket()));
+        this(vault, Path.of(config.socket()), ownerOfPrivateDirectory(Path.of(config.socket())));
     }
 
     /** With groups given, for tests. */
     ControlServer(Vault vault, Path socket, List<MethodGroup> groups) throws IOException {
-        this(vault, socket);
+        this(vault, socket, ownerOfPrivateDirectory(socket), groups);
+    }
+
+    /** For a user of the test's choice. */
+    ControlServer(Vault vault, Path socket, UserPrincipal owner, List<MethodGroup> groups) throws IOException {
+        this(vault, socket, owner);
         this.groups = groups;
     }
 
-    private ControlServer(Vault vault, Path socket) throws IOException {
+    private ControlServer(Vault vault, Path socket, UserPrincipal owner) throws IOException {
         this.socket = socket;
-        this.owner = ownerOfPrivateDirectory(socket);
+        this.owner = owner;
         this.dispatcher = new Dispatcher(vault, () -> groups);
         AtomicInteger number = new AtomicInteger();
         // A reader and a feed for each connection, and the one that accepts.
@@ -135,19 +141,20 @@ public final class ControlServer {
     private void serve(SocketChannel channel) throws IOException {
         if (!channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().equals(owner)) {
             LOG.warn("another user knocked at the control socket and was turned away");
-            channel.close();
+            refuse(
+                    channel,
+                    ControlException.of(
+                            Kind.AUTHENTICATION, "control.denied", "The node belongs to " + owner.getName() + "."));
+            return;
+        }
+        if (connections.size() >= Protocol.MAX_CONNECTIONS) {
+            refuse(
+                    channel,
+                    ControlException.of(
+                            Kind.EXHAUSTED, "control.busy", Protocol.MAX_CONNECTIONS + " clients are connected."));
             return;
         }
         Connection connection = new Connection(channel, dispatcher, threads);
-        if (connections.size() >= Protocol.MAX_CONNECTIONS) {
-            channel.write(java.nio.ByteBuffer.wrap(Answers.error(
-                    null,
-                    "The connection was not accepted.",
-                    ControlException.of(
-                            Kind.EXHAUSTED, "control.busy", Protocol.MAX_CONNECTIONS + " clients are connected."))));
-            connection.close();
-            return;
-        }
         connections.add(connection);
         threads.execute(() -> {
             try {
@@ -156,6 +163,14 @@ public final class ControlServer {
                 connections.remove(connection);
             }
         });
+    }
+
+    /** Says why and ends it; one that does not take the few bytes at once is not waited for. */
+    private static void refuse(SocketChannel channel, ControlException why) throws IOException {
+        try (channel) {
+            channel.configureBlocking(false);
+            channel.write(ByteBuffer.wrap(Answers.error(null, "The node did not listen.", why)));
+        }
     }
 
     @Deactivate

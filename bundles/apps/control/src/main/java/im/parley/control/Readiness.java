@@ -5,6 +5,7 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.http.Listeners;
 import im.parley.slot.Lease;
 import im.parley.slot.Slot;
+import im.parley.vault.Vault;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -76,6 +77,7 @@ public final class Readiness implements Supplier<Map<String, Object>> {
     public Map<String, Object> get() {
         List<String> missing = new ArrayList<>();
         Map<String, String> failed = failedListeners();
+        checkVault(missing, failed);
         if (server == null) {
             missing.add("the control socket");
         }
@@ -105,6 +107,38 @@ public final class Readiness implements Supplier<Map<String, Object>> {
             }
         } catch (InvalidSyntaxException e) {
             throw new IllegalStateException("checked when it was configured", e);
+        }
+    }
+
+    private void checkVault(List<String> missing, Map<String, String> failed) {
+        ServiceReference<Vault> reference = context.getServiceReference(Vault.class);
+        Vault vault = reference == null ? null : context.getService(reference);
+        if (reference == null || vault == null) {
+            return;
+        }
+        ProviderException problem = problemOf(vault);
+        if (problem != null) {
+            missing.add("the vault: " + problem.getMessage());
+            failed.putIfAbsent(problem.code(), String.valueOf(problem.getMessage()));
+        }
+        context.ungetService(reference);
+    }
+
+    /**
+     * Why a vault could not be opened; null if it was. It is opened once, so whatever it is will not heal by itself, and
+     * everything that waits for a secret would wait in vain.
+     */
+    static @Nullable ProviderException problemOf(Vault vault) {
+        Vault.State state = vault.state();
+        if (!state.locked() || state.pinSet()) {
+            return null;
+        }
+        try {
+            // Locked without a PIN is how a vault that is not open looks, and every call on it fails with the reason.
+            vault.lock();
+            return null;
+        } catch (ProviderException e) {
+            return e;
         }
     }
 

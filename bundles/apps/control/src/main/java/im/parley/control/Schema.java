@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** Every method there is, declared once: the dispatcher, the checks and {@code rpc.discover} all read this. */
 public final class Schema {
     /** Grows with every change a client could notice. */
-    public static final String VERSION = "0.1.0";
+    public static final String VERSION = "0.2.0";
 
     private static final Shape SESSION = object(
             "pinSet",
@@ -62,6 +62,15 @@ public final class Schema {
             "text", TEXT,
             "state", TEXT);
 
+    private static final Shape STATE = object(
+            "position", NUMBER,
+            "id", TEXT,
+            "account", TEXT,
+            "peer", TEXT.described("hex public key"),
+            "peerName", TEXT,
+            "sentAt", NUMBER,
+            "state", TEXT);
+
     private static final Shape HEALTH = object(
             "relay", TEXT,
             "lane", TEXT,
@@ -70,13 +79,26 @@ public final class Schema {
             "retryAt", NUMBER.described("epoch milliseconds; 0 if none"));
 
     private static final Shape ENTRY = object(
-            "message", TEXT,
-            "recipient", TEXT.described("hex public key"),
-            "state", TEXT,
-            "relaysHave", NUMBER,
-            "relaysAll", NUMBER,
-            "reason", TEXT,
-            "nextTry", NUMBER.described("epoch milliseconds; 0 if none"));
+            "message",
+            TEXT,
+            "sender",
+            TEXT.described("own identity; empty for what is older than the messages that are searched"),
+            "recipient",
+            TEXT.described("hex public key"),
+            "recipientName",
+            TEXT.described("as peerName of a message; empty like the sender"),
+            "sentAt",
+            NUMBER.described("epoch milliseconds; 0 like the sender"),
+            "state",
+            TEXT,
+            "relaysHave",
+            NUMBER,
+            "relaysAll",
+            NUMBER,
+            "reason",
+            TEXT,
+            "nextTry",
+            NUMBER.described("epoch milliseconds; 0 if none"));
 
     private static final Shape SLOT =
             object("slot", TEXT, "instance", TEXT, "filled", FLAG, "problem", TEXT, "inFlight", NUMBER);
@@ -172,9 +194,12 @@ public final class Schema {
                 "Makes an identity with a new key.",
                 "The identity was not made",
                 ACCOUNT,
-                codes("identity.name-taken", "identity.bad-name"),
+                codes("identity.name-taken", "identity.bad-name", "passphrase.empty"),
                 required("name", Type.TEXT, "1 to 64 characters"),
-                optional("passphrase", Type.SECRET, "seals the key on disk"));
+                optional(
+                        "passphrase",
+                        Type.SECRET,
+                        "seals the key on disk; the key is open until the next lock or stop"));
         add(
                 Access.USER,
                 false,
@@ -199,7 +224,14 @@ public final class Schema {
                 "Adds a contact and looks up her inbox relays; waits for the network up to 10 s.",
                 "The contact was not added",
                 CONTACT,
-                codes("contact.bad-address", "contact.name-taken", "account.ambiguous"),
+                codes(
+                        "contact.bad-address",
+                        "contact.bad-name",
+                        "contact.name-taken",
+                        "contact.known",
+                        "contact.self",
+                        "contact.secret-key",
+                        "account.ambiguous"),
                 required("name", Type.TEXT, "how to call her"),
                 required("address", Type.TEXT, "npub or nprofile"),
                 ACCOUNT_PARAM);
@@ -218,7 +250,13 @@ public final class Schema {
                 "relay.add",
                 "Adds an inbox relay and publishes the new list.",
                 "The relay was not added",
-                object("accounts", listOf(ACCOUNT)),
+                object(
+                        "accounts",
+                        listOf(ACCOUNT),
+                        "relay",
+                        TEXT.described("as it is listed"),
+                        "added",
+                        FLAG.described("false if it was there already")),
                 codes("relay.bad-url", "relay.too-many"),
                 required("url", Type.TEXT, "ws or wss"),
                 ACCOUNT_PARAM);
@@ -229,7 +267,7 @@ public final class Schema {
                 "Takes an inbox relay away and publishes the new list.",
                 "The relay was not removed",
                 object("accounts", listOf(ACCOUNT)),
-                List.of(),
+                codes("relay.bad-url", "relay.unknown"),
                 required("url", Type.TEXT, "as listed"),
                 ACCOUNT_PARAM);
         add(
@@ -238,7 +276,13 @@ public final class Schema {
                 "relay.list",
                 "The inbox relays and what the connections are like now.",
                 "The relays were not listed",
-                object("accounts", listOf(ACCOUNT), "health", listOf(HEALTH)));
+                object(
+                        "accounts",
+                        listOf(ACCOUNT),
+                        "health",
+                        listOf(HEALTH),
+                        "now",
+                        NUMBER.described("epoch milliseconds")));
         add(
                 Access.OPERATOR,
                 false,
@@ -260,7 +304,13 @@ public final class Schema {
                 "Sends a text; when it answers, the message is durable and sent by itself.",
                 "The message was not sent",
                 MESSAGE,
-                codes("message.empty", "message.too-long", "recipient.unknown", "account.ambiguous"),
+                codes(
+                        "message.empty",
+                        "message.too-long",
+                        "message.bad-text",
+                        "recipient.unknown",
+                        "contact.secret-key",
+                        "account.ambiguous"),
                 required("to", Type.TEXT, "contact, own identity, npub or nprofile"),
                 required("text", Type.TEXT, "up to 32 KiB of UTF-8"),
                 ACCOUNT_PARAM);
@@ -285,7 +335,11 @@ public final class Schema {
                 object("after", NUMBER),
                 codes("control.follows-already"),
                 ACCOUNT_PARAM,
-                optional("after", Type.NUMBER, "begin after this position"));
+                optional("after", Type.NUMBER, "begin after this position"),
+                optional(
+                        "states",
+                        Type.FLAG,
+                        "tell as message.state, too, what state the newest outgoing messages are in, and each change"));
         add(
                 Access.USER,
                 false,
@@ -300,9 +354,11 @@ public final class Schema {
                         "byState",
                         COUNTS,
                         "entries",
-                        listOf(ENTRY)),
-                List.of(),
-                optional("message", Type.TEXT, "only this message"),
+                        listOf(ENTRY),
+                        "now",
+                        NUMBER.described("epoch milliseconds")),
+                codes("message.unknown", "message.ambiguous"),
+                optional("message", Type.TEXT, "only this message: its id or the beginning of it"),
                 optional("limit", Type.NUMBER, "entries, 0 to 1000; 50 if left out"));
     }
 
@@ -369,6 +425,11 @@ public final class Schema {
         return MESSAGE;
     }
 
+    /** The notification of a state; its parameters are a message without its text. */
+    static Shape stateEvent() {
+        return STATE;
+    }
+
     /** The whole schema as an OpenRPC document. */
     static Map<String, Object> discover() {
         Map<String, Object> info = new LinkedHashMap<>();
@@ -383,7 +444,10 @@ public final class Schema {
         document.put("openrpc", "1.3.2");
         document.put("info", info);
         document.put("methods", methods);
-        document.put("x-notifications", List.of(event));
+        Map<String, Object> state = new LinkedHashMap<>();
+        state.put("name", "message.state");
+        state.put("params", STATE.toSchema());
+        document.put("x-notifications", List.of(event, state));
         return document;
     }
 }

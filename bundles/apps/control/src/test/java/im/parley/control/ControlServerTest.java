@@ -18,6 +18,7 @@ import im.parley.control.methods.MessengerMethods;
 import im.parley.control.methods.RelayMethods;
 import im.parley.control.methods.SessionMethods;
 import im.parley.egress.EgressControl;
+import im.parley.protocol.Nip19;
 import im.parley.relay.RelayStatus;
 import im.parley.relayclient.InboxListener;
 import im.parley.relayclient.Persona;
@@ -34,6 +35,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutorService;
@@ -72,7 +74,7 @@ class ControlServerTest {
     private List<MethodGroup> groups() {
         return List.of(
                 new SessionMethods(vault),
-                new MessengerMethods(messenger, messenger, new NoRelays(), vault),
+                new MessengerMethods(messenger, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters()));
     }
@@ -101,7 +103,7 @@ class ControlServerTest {
                     Map.entry("contact.add", "{\"name\":\"c\",\"address\":\"npub1x\"}"),
                     Map.entry("contact.list", "{}"),
                     Map.entry("relay.add", "{\"url\":\"ws://x\"}"),
-                    Map.entry("relay.remove", "{\"url\":\"ws://x\"}"),
+                    Map.entry("relay.remove", "{\"url\":\"ws://127.0.0.1:7470\"}"),
                     Map.entry("relay.list", "{}"),
                     Map.entry("relay.status", "{}"),
                     Map.entry("message.send", "{\"to\":\"bob\",\"text\":\"x\"}"),
@@ -308,6 +310,168 @@ class ControlServerTest {
             vault.locked = true;
             messenger.send(Scope.DEFAULT, null, "bob", "secret");
             assertNull(follower.hear());
+        }
+    }
+
+    @Test
+    void ownMessagesAreFollowedToTheirRelay() throws Exception {
+        try (TestClient follower = new TestClient(socket)) {
+            messenger.send(Scope.DEFAULT, null, "bob", "before");
+            messenger.arrive(1);
+            messenger.send(Scope.DEFAULT, null, "bob", "under way");
+            follower.say("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.follow\",\"params\":{\"states\":true}}\n");
+            assertEquals("1 at relays 1/1", stateOf(follower));
+            assertEquals("2 queued", stateOf(follower));
+            messenger.arrive(2);
+            assertEquals("2 at relays 1/1", stateOf(follower));
+            messenger.send(Scope.DEFAULT, null, "bob", "later");
+            JsonNode event = follower.hear();
+            assertNotNull(event);
+            assertEquals("message.event", event.path("method").asText());
+            messenger.arrive(3);
+            assertEquals("3 at relays 1/1", stateOf(follower));
+        }
+    }
+
+    private static String stateOf(TestClient follower) throws IOException {
+        JsonNode event = follower.hear();
+        while (event != null && event.has("result")) {
+            // The answer may be overtaken.
+            event = follower.hear();
+        }
+        assertNotNull(event);
+        assertEquals("message.state", event.path("method").asText(), event.toString());
+        assertEquals("", Schema.stateEvent().difference(JSON.convertValue(event.path("params"), Object.class)));
+        return event.path("params").path("position").asText() + " "
+                + event.path("params").path("state").asText();
+    }
+
+    @Test
+    void newIdentityWithAPassphraseIsUsableAtOnce() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode made = client.ask("identity.new", "{\"name\":\"alice\",\"passphrase\":\"x y\"}");
+            assertFalse(made.path("result").path("locked").asBoolean(true), made.toString());
+            assertEquals(
+                    "passphrase.empty", code(client.ask("identity.new", "{\"name\":\"bob\",\"passphrase\":\"\"}")));
+            assertEquals(
+                    1,
+                    client.ask("identity.list", "{}")
+                            .path("result")
+                            .path("accounts")
+                            .size());
+        }
+    }
+
+    @Test
+    void ledgerSaysWhoToWhomWhenAndIsFoundByTheBeginningOfAnId() throws IOException {
+        messenger.send(Scope.DEFAULT, null, "bob", "one");
+        messenger.send(Scope.DEFAULT, null, "bob", "two");
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode ledger =
+                    client.ask("ledger.get", "{\"message\":\"0001EE\"}").path("result");
+            assertEquals(1_500, ledger.path("now").asLong());
+            assertEquals(1, ledger.path("entries").size());
+            JsonNode entry = ledger.path("entries").path(0);
+            assertEquals(FakeMessenger.id(1), entry.path("message").asText());
+            assertEquals("alice", entry.path("sender").asText());
+            assertEquals("bob", entry.path("recipientName").asText());
+            assertEquals(1_000, entry.path("sentAt").asLong());
+            assertEquals("message.ambiguous", code(client.ask("ledger.get", "{\"message\":\"000\"}")));
+            for (String unknown : List.of("0003", "", "zz", FakeMessenger.id(7), "0".repeat(65))) {
+                assertEquals(
+                        "message.unknown",
+                        code(client.ask("ledger.get", "{\"message\":\"" + unknown + "\"}")),
+                        unknown);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", " ", "\\n\\t ", "\\u00a0\\u2003", "\\u200b\\u2060\\ufeff", "\\u0007"})
+    void nothingToReadIsNotSent(String text) throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            assertEquals("message.empty", code(client.ask("message.send", "{\"to\":\"b\",\"text\":\"" + text + "\"}")));
+            assertTrue(messenger.latest(Scope.DEFAULT, null, 1).isEmpty());
+        }
+    }
+
+    @Test
+    void contactsAreNotRenamedBySecondAddingAndOneselfIsNone() throws IOException {
+        String bob = Nip19.npub(FakeMessenger.KEY);
+        String bobWithHints = Nip19.nprofile(FakeMessenger.KEY, List.of("wss://relay.example"));
+        try (TestClient client = new TestClient(socket)) {
+            String own = client.ask("identity.new", "{\"name\":\"alice\"}")
+                    .path("result")
+                    .path("npub")
+                    .asText();
+            assertEquals("contact.self", code(addContact(client, "me", own)));
+            assertEquals("contact.known", code(addContact(client, "bob2", "nostr:" + bob)));
+            assertEquals("contact.known", code(addContact(client, "bob2", bobWithHints)));
+            assertTrue(messenger.added.isEmpty());
+            assertTrue(addContact(client, "bob", bob).has("result"), "looks her relays up again");
+        }
+    }
+
+    private static JsonNode addContact(TestClient client, String name, String address) throws IOException {
+        return client.ask("contact.add", "{\"name\":\"" + name + "\",\"address\":\"" + address + "\"}");
+    }
+
+    @Test
+    void secretKeysAreTakenAndRepeatedNowhere() throws IOException {
+        String nsec = Nip19.nsec(new byte[32]);
+        try (TestClient client = new TestClient(socket)) {
+            for (JsonNode answer : List.of(
+                    addContact(client, "bob", nsec),
+                    addContact(client, "bob", " nostr:" + nsec.toUpperCase(Locale.ROOT)),
+                    addContact(client, nsec, "npub1x"),
+                    client.ask("message.send", "{\"to\":\"" + nsec + "\",\"text\":\"x\"}"))) {
+                assertEquals("contact.secret-key", code(answer));
+                assertFalse(answer.toString().toLowerCase(Locale.ROOT).contains(nsec), "the key is not repeated");
+            }
+            assertTrue(messenger.added.isEmpty());
+        }
+    }
+
+    @Test
+    void relaysThatAreThereOrNotThereAreToldApart() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            client.ask("identity.new", "{\"name\":\"alice\"}");
+            assertTrue(client.ask("relay.add", "{\"url\":\"wss://r.example\"}")
+                    .path("result")
+                    .path("added")
+                    .asBoolean());
+            assertFalse(client.ask("relay.add", "{\"url\":\"wss://r.example\"}")
+                    .path("result")
+                    .path("added")
+                    .asBoolean(true));
+            assertTrue(
+                    client.ask("relay.remove", "{\"url\":\"wss://r.example\"}").has("result"));
+            assertEquals("relay.unknown", code(client.ask("relay.remove", "{\"url\":\"wss://r.example\"}")));
+        }
+    }
+
+    @Test
+    void adviceOfAProviderIsNotSaidTwice() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode data = client.ask("identity.unlock", "{\"name\":\"nobody\",\"passphrase\":\"x\"}")
+                    .path("error")
+                    .path("data");
+            assertEquals("There is none.", data.path("why").asText());
+            assertEquals(
+                    "./parley identity list shows the names there are.",
+                    data.path("next").asText());
+        }
+    }
+
+    @Test
+    void anotherUserIsToldSo() throws IOException {
+        server.deactivate();
+        server = new ControlServer(vault, socket, () -> "carol", groups());
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode refusal = client.hear();
+            assertNotNull(refusal);
+            assertEquals("control.denied", code(refusal));
+            assertNull(client.hear());
         }
     }
 

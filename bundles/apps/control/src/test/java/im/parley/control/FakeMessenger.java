@@ -6,9 +6,11 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
+import im.parley.protocol.Nip19;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -17,26 +19,71 @@ import org.jspecify.annotations.Nullable;
 
 /** Keeps everything in lists; sends to itself. */
 final class FakeMessenger implements Messenger, Ledger {
+    /** Of bob, a contact of everyone. */
     static final PublicKey KEY = PublicKey.ofHex("ab".repeat(32));
 
     final List<Consumer<Message>> listeners = new CopyOnWriteArrayList<>();
     private final List<Message> messages = new ArrayList<>();
     private final List<Account> accounts = new ArrayList<>();
+    private final Map<String, String> passphrases = new HashMap<>();
+    final List<String> added = new ArrayList<>();
+
+    /** The id of the message with that number. */
+    static String id(int number) {
+        return "%04x".formatted(number) + "e".repeat(60);
+    }
+
+    /** Lets a message reach its relay. */
+    void arrive(long position) {
+        synchronized (messages) {
+            Message old = messages.get((int) position - 1);
+            messages.set(
+                    (int) position - 1,
+                    new Message(
+                            old.position(),
+                            old.id(),
+                            old.account(),
+                            old.peer(),
+                            old.peerName(),
+                            true,
+                            old.sentAt(),
+                            old.text(),
+                            "at relays 1/1"));
+        }
+    }
 
     @Override
     public Account createAccount(Scope scope, String name, char @Nullable [] passphrase) throws ProviderException {
         if (accounts.stream().anyMatch(account -> account.name().equals(name))) {
             throw new ProviderException(Kind.REJECTED, "identity.name-taken", "There is one called so.");
         }
+        PublicKey key = PublicKey.ofHex("0" + (accounts.size() + 1) + "cd".repeat(31));
         Account account = new Account(
-                name, KEY, "npub1x", "nprofile1x", List.of(URI.create("ws://127.0.0.1:7470")), passphrase != null);
+                name,
+                key,
+                Nip19.npub(key),
+                "nprofile1x",
+                List.of(URI.create("ws://127.0.0.1:7470")),
+                passphrase != null);
         accounts.add(account);
+        passphrases.put(Nip19.npub(key), passphrase == null ? "" : new String(passphrase));
         return account;
     }
 
     @Override
-    public Account unlockAccount(Scope scope, @Nullable String account, char[] passphrase) {
-        return accounts.get(0);
+    public Account unlockAccount(Scope scope, @Nullable String account, char[] passphrase) throws ProviderException {
+        for (int i = 0; i < accounts.size(); i++) {
+            Account one = accounts.get(i);
+            if (one.npub().equals(account) || one.name().equals(account)) {
+                if (!new String(passphrase).equals(passphrases.get(one.npub()))) {
+                    throw new ProviderException(
+                            Kind.AUTHENTICATION, "vault.wrong-passphrase", "That is not the passphrase.");
+                }
+                accounts.set(i, new Account(one.name(), one.pubkey(), one.npub(), one.nprofile(), one.relays(), false));
+                return accounts.get(i);
+            }
+        }
+        throw new ProviderException(Kind.REJECTED, "account.unknown", "There is none. List them to see the names.");
     }
 
     @Override
@@ -46,22 +93,36 @@ final class FakeMessenger implements Messenger, Ledger {
 
     @Override
     public Contact addContact(Scope scope, @Nullable String account, String name, String address) {
+        added.add(address);
         return new Contact(name, KEY, address, List.of());
     }
 
     @Override
     public List<Contact> contacts(Scope scope, @Nullable String account) {
-        return List.of(new Contact("bob", KEY, "npub1x", List.of()));
+        return List.of(new Contact("bob", KEY, Nip19.npub(KEY), List.of()));
     }
 
     @Override
     public List<Account> addRelay(Scope scope, @Nullable String account, String url) {
-        return accounts(scope);
+        return change(relays -> {
+            if (!relays.contains(URI.create(url))) {
+                relays.add(URI.create(url));
+            }
+        });
     }
 
     @Override
     public List<Account> removeRelay(Scope scope, @Nullable String account, String url) {
-        return accounts(scope);
+        return change(relays -> relays.remove(URI.create(url)));
+    }
+
+    private List<Account> change(Consumer<List<URI>> change) {
+        accounts.replaceAll(one -> {
+            List<URI> relays = new ArrayList<>(one.relays());
+            change.accept(relays);
+            return new Account(one.name(), one.pubkey(), one.npub(), one.nprofile(), relays, one.locked());
+        });
+        return List.copyOf(accounts);
     }
 
     @Override
@@ -69,7 +130,7 @@ final class FakeMessenger implements Messenger, Ledger {
         Message message;
         synchronized (messages) {
             message = new Message(
-                    messages.size() + 1L, "id" + messages.size(), "alice", KEY, to, true, 1_000, text, "queued");
+                    messages.size() + 1L, id(messages.size()), "alice", KEY, to, true, 1_000, text, "queued");
             messages.add(message);
         }
         listeners.forEach(listener -> listener.accept(message));
@@ -110,6 +171,23 @@ final class FakeMessenger implements Messenger, Ledger {
 
     @Override
     public List<Entry> entries(Scope scope, String messageId, int limit) {
-        return List.of(new Entry("id0", KEY.hex(), State.AT_RELAYS, 1, 1, "", 0));
+        List<Entry> entries = new ArrayList<>();
+        synchronized (messages) {
+            for (int i = messages.size() - 1; i >= 0 && entries.size() < limit; i--) {
+                Message message = messages.get(i);
+                if (messageId.isEmpty() || messageId.equals(message.id())) {
+                    boolean there = message.state().startsWith("at relays");
+                    entries.add(new Entry(
+                            message.id(),
+                            KEY.hex(),
+                            there ? State.AT_RELAYS : State.QUEUED,
+                            there ? 1 : 0,
+                            1,
+                            there ? "" : "egress.refused",
+                            there ? 0 : 2_000));
+                }
+            }
+        }
+        return entries;
     }
 }

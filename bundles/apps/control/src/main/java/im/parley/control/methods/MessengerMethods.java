@@ -1,56 +1,61 @@
 package im.parley.control.methods;
 
+import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.control.Call;
 import im.parley.control.ControlException;
 import im.parley.control.MethodGroup;
-import im.parley.control.Subscriber;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
+import im.parley.protocol.ProtocolException;
+import im.parley.protocol.RelayUrls;
 import im.parley.relayclient.RelayClient;
 import im.parley.relayclient.RelayHealth;
 import im.parley.vault.Vault;
 import java.net.URI;
+import java.text.Normalizer;
+import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Identities, contacts, relays, messages and the ledger of the default circle. */
 @Component(name = "im.parley.control.messenger", service = MethodGroup.class)
 public final class MessengerMethods implements MethodGroup {
+    private static final Logger LOG = LoggerFactory.getLogger(MessengerMethods.class);
     private static final Scope CIRCLE = Scope.DEFAULT;
-    private static final int PAGE = 100;
-
-    /** How soon a feed notices that the session was locked while nothing arrives. */
-    private static final long LOCK_CHECK_MILLIS = 500;
-
     private final Messenger messenger;
     private final Ledger ledger;
     private final RelayClient relays;
     private final Vault vault;
+    private final InstantSource clock;
+    private final ReadableLedger readableLedger;
 
     @Activate
     public MessengerMethods(
             @Reference Messenger messenger,
             @Reference Ledger ledger,
             @Reference RelayClient relays,
-            @Reference Vault vault) {
+            @Reference Vault vault,
+            @Reference InstantSource clock) {
         this.messenger = messenger;
         this.ledger = ledger;
         this.relays = relays;
         this.vault = vault;
+        this.clock = clock;
+        this.readableLedger = new ReadableLedger(CIRCLE, messenger, ledger, clock);
     }
 
     @Override
@@ -75,21 +80,117 @@ public final class MessengerMethods implements MethodGroup {
     public Map<String, Object> call(Call call) throws ProviderException, ControlException {
         String account = call.optionalText("account");
         return switch (call.method()) {
-            case "identity.new" ->
-                account(messenger.createAccount(CIRCLE, call.text("name"), call.secret("passphrase")));
+            case "identity.new" -> account(newIdentity(call.text("name"), call.secret("passphrase")));
             case "identity.unlock" -> account(messenger.unlockAccount(CIRCLE, call.text("name"), passphrase(call)));
             case "identity.list" -> accounts(messenger.accounts(CIRCLE));
-            case "contact.add" ->
-                contact(messenger.addContact(CIRCLE, account, call.text("name"), call.text("address")));
+            case "contact.add" -> contact(newContact(account, call.text("name"), call.text("address")));
             case "contact.list" -> contacts(account);
-            case "relay.add" -> accounts(messenger.addRelay(CIRCLE, account, call.text("url")));
-            case "relay.remove" -> accounts(messenger.removeRelay(CIRCLE, account, call.text("url")));
+            case "relay.add" -> addRelay(account, call.text("url"));
+            case "relay.remove" -> removeRelay(account, call.text("url"));
             case "relay.list" -> relays();
-            case "message.send" -> message(messenger.send(CIRCLE, account, call.text("to"), call.text("text")));
+            case "message.send" -> message(send(account, call.text("to"), call.text("text")));
             case "message.list" -> messages(call, account);
             case "message.follow" -> follow(call, account);
             case "drops.list" -> Map.of("drops", drops());
-            default -> ledger(call);
+            default -> readableLedger.get(call);
+        };
+    }
+
+    /** The one who chose the passphrase has just given it, so the key is open as it would be after an unlock. */
+    private Messenger.Account newIdentity(String name, char @Nullable [] passphrase)
+            throws ProviderException, ControlException {
+        if (passphrase != null && passphrase.length == 0) {
+            throw ControlException.of(Kind.REJECTED, "passphrase.empty", "The passphrase is empty.");
+        }
+        Messenger.Account made = messenger.createAccount(CIRCLE, name, passphrase);
+        if (passphrase == null) {
+            return made;
+        }
+        try {
+            return messenger.unlockAccount(CIRCLE, made.npub(), passphrase);
+        } catch (ProviderException e) {
+            // The identity is there; that its key is closed is said in the answer.
+            LOG.warn("a new identity's key was not opened: {}", e.code());
+            return made;
+        }
+    }
+
+    private Messenger.Contact newContact(@Nullable String account, String name, String address)
+            throws ProviderException, ControlException {
+        ForeignAddress.refuseSecretKey(name);
+        ForeignAddress.refuseSecretKey(address);
+        PublicKey pubkey = ForeignAddress.pubkey(address);
+        if (pubkey != null) {
+            for (Messenger.Account own : messenger.accounts(CIRCLE)) {
+                if (own.pubkey().equals(pubkey)) {
+                    throw ControlException.of(
+                            Kind.REJECTED, "contact.self", "That is your own identity " + own.name() + ".");
+                }
+            }
+            String composed = Normalizer.normalize(name, Normalizer.Form.NFC);
+            for (Messenger.Contact known : messenger.contacts(CIRCLE, account)) {
+                if (known.pubkey().equals(pubkey) && !known.name().equals(composed)) {
+                    throw ControlException.of(
+                            Kind.REJECTED,
+                            "contact.known",
+                            "You know her already: she is called " + known.name() + ".");
+                }
+            }
+        }
+        return messenger.addContact(CIRCLE, account, name, address);
+    }
+
+    private Map<String, Object> addRelay(@Nullable String account, String url) throws ProviderException {
+        Map<PublicKey, Set<URI>> before = relaySets(messenger.accounts(CIRCLE));
+        List<Messenger.Account> after = messenger.addRelay(CIRCLE, account, url);
+        Map<String, Object> answer = new LinkedHashMap<>(accounts(after));
+        answer.put("relay", normal(url));
+        answer.put("added", !before.entrySet().containsAll(relaySets(after).entrySet()));
+        return answer;
+    }
+
+    /** As it stands in lists and in the health; the messenger has accepted it. */
+    private static String normal(String url) {
+        try {
+            return RelayUrls.normalise(url.strip()).toString();
+        } catch (ProtocolException e) {
+            return url;
+        }
+    }
+
+    private Map<String, Object> removeRelay(@Nullable String account, String url)
+            throws ProviderException, ControlException {
+        Map<PublicKey, Set<URI>> before = relaySets(messenger.accounts(CIRCLE));
+        List<Messenger.Account> after = messenger.removeRelay(CIRCLE, account, url);
+        if (before.entrySet().containsAll(relaySets(after).entrySet())) {
+            throw ControlException.of(Kind.REJECTED, "relay.unknown", "It is no inbox relay of yours.");
+        }
+        return accounts(after);
+    }
+
+    private static Map<PublicKey, Set<URI>> relaySets(List<Messenger.Account> accounts) {
+        Map<PublicKey, Set<URI>> sets = new HashMap<>();
+        accounts.forEach(account -> sets.put(account.pubkey(), Set.copyOf(account.relays())));
+        return sets;
+    }
+
+    private Messenger.Message send(@Nullable String account, String to, String text)
+            throws ProviderException, ControlException {
+        ForeignAddress.refuseSecretKey(to);
+        if (text.codePoints().noneMatch(MessengerMethods::visible)) {
+            throw ControlException.of(Kind.REJECTED, "message.empty", "There is nothing in it to read.");
+        }
+        return messenger.send(CIRCLE, account, to, text);
+    }
+
+    private static boolean visible(int c) {
+        return switch (Character.getType(c)) {
+            case Character.SPACE_SEPARATOR,
+                    Character.LINE_SEPARATOR,
+                    Character.PARAGRAPH_SEPARATOR,
+                    Character.CONTROL,
+                    Character.FORMAT -> false;
+            default -> true;
         };
     }
 
@@ -125,6 +226,7 @@ public final class MessengerMethods implements MethodGroup {
                         .filter(health -> health.scope().equals(CIRCLE.circle()))
                         .map(MessengerMethods::health)
                         .toList());
+        answer.put("now", clock.millis());
         return answer;
     }
 
@@ -145,57 +247,12 @@ public final class MessengerMethods implements MethodGroup {
             List<Messenger.Message> newest = messenger.latest(CIRCLE, account, 1);
             after = newest.isEmpty() ? 0 : newest.get(0).position();
         }
-        if (!call.subscriber().start(sink -> feed(sink, account, after))) {
+        MessageFeed feed = new MessageFeed(CIRCLE, messenger, ledger, vault, account, after, call.flag("states"));
+        if (!call.subscriber().start(feed)) {
             throw ControlException.of(
                     Kind.REJECTED, "control.follows-already", "This connection follows messages already.");
         }
         return Map.of("after", after);
-    }
-
-    /**
-     * Messages are read by position and the listener only wakes this thread, so none is sent twice, none is missed, and a
-     * slow client costs no memory.
-     */
-    private void feed(Subscriber.Sink sink, @Nullable String account, long after) throws Exception {
-        Semaphore news = new Semaphore(1);
-        long position = after;
-        try (AutoCloseable listening = messenger.onMessage(CIRCLE, message -> news.release())) {
-            while (!vault.state().locked()) {
-                if (!news.tryAcquire(LOCK_CHECK_MILLIS, TimeUnit.MILLISECONDS)) {
-                    continue;
-                }
-                news.drainPermits();
-                List<Messenger.Message> page = messenger.messages(CIRCLE, account, position, PAGE);
-                for (Messenger.Message message : page) {
-                    if (vault.state().locked()) {
-                        return;
-                    }
-                    sink.notify("message.event", message(message));
-                    position = message.position();
-                }
-                if (page.size() == PAGE) {
-                    news.release();
-                }
-            }
-        }
-    }
-
-    private Map<String, Object> ledger(Call call) throws ProviderException, ControlException {
-        Ledger.Totals totals = ledger.totals(CIRCLE);
-        int limit = (int) call.number("limit", 0, 1000, 50);
-        String wanted = call.optionalText("message");
-        List<Ledger.Entry> entries =
-                limit == 0 ? List.of() : ledger.entries(CIRCLE, wanted == null ? "" : wanted, limit);
-        Map<String, Object> byState = new TreeMap<>();
-        for (Ledger.State state : Ledger.State.values()) {
-            byState.put(name(state), totals.byState().getOrDefault(state, 0L));
-        }
-        Map<String, Object> answer = new LinkedHashMap<>();
-        answer.put("sent", totals.sent());
-        answer.put("exact", totals.exact());
-        answer.put("byState", byState);
-        answer.put("entries", entries.stream().map(MessengerMethods::entry).toList());
-        return answer;
     }
 
     /** By code, from the relay connections and from the wraps that came through them. */
@@ -203,22 +260,6 @@ public final class MessengerMethods implements MethodGroup {
         Map<String, Long> counts = new TreeMap<>(relays.drops());
         messenger.drops(CIRCLE).forEach((code, count) -> counts.merge(code, count, Long::sum));
         return counts;
-    }
-
-    private static String name(Ledger.State state) {
-        return state.name().toLowerCase(Locale.ROOT).replace('_', ' ');
-    }
-
-    private static Map<String, Object> entry(Ledger.Entry entry) {
-        Map<String, Object> shown = new LinkedHashMap<>();
-        shown.put("message", entry.messageId());
-        shown.put("recipient", entry.recipient());
-        shown.put("state", name(entry.state()));
-        shown.put("relaysHave", entry.relaysHave());
-        shown.put("relaysAll", entry.relaysAll());
-        shown.put("reason", entry.reason());
-        shown.put("nextTry", entry.nextTry());
-        return shown;
     }
 
     private static Map<String, Object> accounts(List<Messenger.Account> accounts) {
@@ -256,7 +297,7 @@ public final class MessengerMethods implements MethodGroup {
         return shown;
     }
 
-    private static Map<String, Object> message(Messenger.Message message) {
+    static Map<String, Object> message(Messenger.Message message) {
         Map<String, Object> shown = new LinkedHashMap<>();
         shown.put("position", message.position());
         shown.put("id", message.id());

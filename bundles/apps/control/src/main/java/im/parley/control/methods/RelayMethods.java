@@ -6,6 +6,7 @@ import im.parley.relay.RelayStatus;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
@@ -31,7 +32,7 @@ public final class RelayMethods implements MethodGroup {
         answer.put("connections", relay.connections());
         answer.put("subscriptions", relay.subscriptions());
         answer.put("stored", relay.stored());
-        answer.put("drops", relay.drops());
+        answer.put("drops", new TreeMap<>(relay.drops()));
         return answer;
     }
 }
