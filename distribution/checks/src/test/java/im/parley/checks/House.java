@@ -40,6 +40,13 @@ final class House {
                 .that(resideInAPackage("im.parley.."));
     }
 
+    /** Names of the rooms on a floor, for example {@code storage.derby}. */
+    static List<String> rooms(String floor) {
+        return outputs(ROOT.resolve("bundles").resolve(floor)).stream()
+                .map(classes -> classes.getName(classes.getNameCount() - 3).toString())
+                .toList();
+    }
+
     private static List<Path> outputs(Path floor) {
         try (Stream<Path> rooms = Files.list(floor)) {
             return rooms.filter(room -> Files.exists(room.resolve("pom.xml")))

@@ -18,6 +18,7 @@ import java.util.jar.Attributes;
 import java.util.jar.Manifest;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,6 +26,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** What every bundle's manifest must and must not say. */
 class ManifestsTest {
     private static final Pattern EXPORTED = Pattern.compile("(?:^|,)(im\\.parley[\\w.]*)(?=[;,]|$)");
+
+    private static final Pattern MINOR_RANGE = Pattern.compile("version=\"\\[0\\.(\\d+),0\\.(\\d+)\\)\"");
 
     static List<Path> bundles() {
         return House.bundles();
@@ -64,9 +67,43 @@ class ManifestsTest {
         }
         for (String clause : clauses(imports)) {
             if (clause.startsWith("im.parley.")) {
-                assertTrue(clause.contains("version=\"["), "no version range: " + clause);
+                Matcher range = MINOR_RANGE.matcher(clause);
+                assertTrue(range.find(), "not a range of one minor version: " + clause);
+                assertEquals(
+                        Integer.parseInt(range.group(1)) + 1,
+                        Integer.parseInt(range.group(2)),
+                        "before 1.0 each minor version may break: " + clause);
             }
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bundles")
+    void carriesNoPackageOfAnotherBundle(Path classes) throws IOException {
+        String own = manifest(classes).getValue("Bundle-SymbolicName").replace('.', '/');
+        try (Stream<Path> files = Files.walk(classes.resolve("im/parley"))) {
+            List<Path> foreign = files.filter(file -> file.toString().endsWith(".class"))
+                    .map(classes::relativize)
+                    .filter(file -> !file.startsWith(own))
+                    .toList();
+            assertEquals(List.of(), foreign, own + " embeds classes of another bundle");
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("bundles")
+    void hasNoComponentDescriptionLeftOver(Path classes) throws IOException {
+        Path descriptions = classes.resolve("OSGI-INF");
+        Set<String> found = new HashSet<>();
+        if (Files.isDirectory(descriptions)) {
+            try (Stream<Path> files = Files.list(descriptions)) {
+                files.filter(file -> file.toString().endsWith(".xml"))
+                        .forEach(file -> found.add("OSGI-INF/" + file.getFileName()));
+            }
+        }
+        String named = manifest(classes).getValue("Service-Component");
+        Set<String> components = named == null ? Set.of() : new HashSet<>(List.of(named.split(",")));
+        assertEquals(components, found, "run a clean build: a component that was renamed left its description");
     }
 
     @Test

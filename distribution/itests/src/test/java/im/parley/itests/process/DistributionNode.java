@@ -23,22 +23,28 @@ import java.util.concurrent.TimeUnit;
 final class DistributionNode implements AutoCloseable {
     private static final Duration COMMAND = Duration.ofMinutes(2);
 
-    private final Path home = Path.of(System.getProperty("parley.dist"));
+    private final Path home;
     private final Path base;
     private final int port;
     private long pid;
 
-    private DistributionNode(Path base, int port) {
+    private DistributionNode(Path home, Path base, int port) {
+        this.home = home;
         this.base = base;
         this.port = port;
     }
 
     /** A node that is not started yet, with empty directories. */
     static DistributionNode create(String name) throws IOException {
+        return create(name, Path.of(System.getProperty("parley.dist")));
+    }
+
+    /** A node of that unpacked distribution. */
+    static DistributionNode create(String name, Path home) throws IOException {
         // Short, because the path of a Unix socket has little room.
         Path base = Files.createTempDirectory(Path.of(System.getProperty("java.io.tmpdir")), "p-" + name);
         Files.createDirectories(base.resolve("run"));
-        return new DistributionNode(base, freePorts());
+        return new DistributionNode(home, base, freePorts());
     }
 
     private static int freePorts() throws IOException {

@@ -51,6 +51,11 @@ final class RelaySocket implements AutoCloseable {
         socket.sendText(frame, true).exceptionally(hungUp -> socket).join();
     }
 
+    /** The next frame, or null if none comes in that time. */
+    JsonNode nextWithin(long time, TimeUnit unit) throws InterruptedException {
+        return frames.poll(time, unit);
+    }
+
     /** The next frame that fits; earlier ones that do not fit are dropped. */
     JsonNode next(Predicate<JsonNode> fits) throws Exception {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
