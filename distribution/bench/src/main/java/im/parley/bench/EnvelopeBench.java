@@ -28,6 +28,9 @@ import java.util.Set;
  */
 public final class EnvelopeBench {
     private static final int SENDERS = 64;
+    /** Far more than the conversation keys that are kept, so that each unwrap meets a one-time key it has not seen. */
+    private static final int WRAPS = 8_192;
+
     private static final long WARM_UP_SECONDS = 3;
 
     private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
@@ -65,16 +68,20 @@ public final class EnvelopeBench {
                 .join());
 
         // Several senders, so that no single conversation key serves every seal.
-        Event[] wrapped = new Event[SENDERS];
+        Signer[] senders = new Signer[SENDERS];
         for (int i = 0; i < SENDERS; i++) {
-            Signer sender = identities.open(identities.create(null), Set.of(Purpose.SEAL));
+            senders[i] = identities.open(identities.create(null), Set.of(Purpose.SEAL));
+        }
+        Event[] wrapped = new Event[WRAPS];
+        for (int i = 0; i < WRAPS; i++) {
+            Signer sender = senders[i % SENDERS];
             Rumor each = EventHash.rumor(sender.publicKey(), rumor.createdAt(), 14, rumor.tags(), rumor.content());
             wrapped[i] = envelope.wrap(sender, each, to, false, null)
                     .toCompletableFuture()
                     .join();
         }
         int[] next = new int[1];
-        double unwraps = perCpuSecond(() -> envelope.unwrap(bob, wrapped[next[0]++ % SENDERS])
+        double unwraps = perCpuSecond(() -> envelope.unwrap(bob, wrapped[next[0]++ % WRAPS])
                 .toCompletableFuture()
                 .join());
         System.out.printf(
