@@ -66,7 +66,8 @@ public final class LeasedSigner implements Signer {
                     result.completeExceptionally(Failures.of(failure));
                 }
             });
-        } catch (ProviderException | RuntimeException e) {
+        } catch (ProviderException | RuntimeException | Error e) {
+            // An Error too: a provider that is leaving may no longer find its own classes.
             lease.close();
             result.completeExceptionally(Failures.of(e));
         }

@@ -24,12 +24,13 @@ public interface OutboxHost {
     CompletionStage<List<URI>> relaysOf(PublicKey sender, PublicKey recipient);
 
     /**
-     * Whether the user chose this relay, so that it may learn which identity publishes. A relay that only a recipient
-     * chose is never told: it could bind a sender to wraps that are anonymous otherwise. Asked seldom; may read records.
+     * Whether the user chose this relay for that identity, so that it may learn who publishes. A relay that only a
+     * recipient, or another of the user's identities, chose is never told: it could bind a sender to wraps that are
+     * anonymous otherwise. Asked when a relay wants authentication, and again at each publication there; may read records.
      *
      * @return false also if nobody can say now
      */
-    boolean named(URI relay);
+    boolean named(PublicKey sender, URI relay);
 
     /** A scheme shows a rumor as the consequence of an outcome; write it in this transaction, which may be run again. */
     void deliver(Tx tx, Conversation conversation, Effect.Deliver deliver) throws ProviderException;

@@ -257,10 +257,11 @@ final class Circle implements OutboxHost {
     }
 
     @Override
-    public boolean named(URI relay) {
+    public boolean named(PublicKey sender, URI relay) {
         try {
             return space.transact(Book::accounts).stream()
-                    .anyMatch(account -> account.relays().contains(relay));
+                    .anyMatch(account ->
+                            account.pubkey().equals(sender) && account.relays().contains(relay));
         } catch (ProviderException e) {
             LOG.debug("a relay counts as a stranger's for now: {}", e.code());
             return false;

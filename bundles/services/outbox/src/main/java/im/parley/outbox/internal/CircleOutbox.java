@@ -375,7 +375,7 @@ final class CircleOutbox {
         CompletionStage<List<URI>> found;
         try {
             found = host.relaysOf(task.order.sender(), task.order.to());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             found = CompletableFuture.failedFuture(e);
         }
         found.whenComplete((urls, failure) -> {
@@ -467,6 +467,10 @@ final class CircleOutbox {
             task.reason = "";
         }
         touch(task);
+        if (!urls.isEmpty()) {
+            // Those before it may have been for relays that she has left: they go where it goes, and before it.
+            moveTo(task.order.lane(), urls);
+        }
     }
 
     private void notWrapped(Wrapping wrapping, ProviderException failure) {
@@ -484,13 +488,18 @@ final class CircleOutbox {
         } else if (failure.code().equals("vault.locked") || failure.code().equals("identity.unknown")) {
             wait(task, State.AWAITING_SIGNER, "signer.locked", Settings.SIGNER_RETRY);
         } else if (failure.code().equals(SIGNER_SILENT)) {
-            wait(task, State.AWAITING_SIGNER, SIGNER_SILENT, backOff(task.attempts));
+            wait(task, State.AWAITING_SIGNER, SIGNER_SILENT, askAgainAfter(task.attempts));
         } else if (failure.kind() == Kind.REJECTED || failure.kind() == Kind.CORRUPT) {
             giveUp(task, failure.code(), Input.Outcome.REFUSED);
         } else {
             wait(task, State.QUEUED, failure.code(), backOff(task.attempts));
         }
         pump();
+    }
+
+    private static Duration askAgainAfter(int attempts) {
+        Duration pause = Settings.SIGNER_ASKED_AGAIN.multipliedBy(1L << Math.min(attempts - 1, 10));
+        return pause.compareTo(Settings.SIGNER_ASKED_AT_LEAST) < 0 ? pause : Settings.SIGNER_ASKED_AT_LEAST;
     }
 
     /** A message that a relay has is not failed because it cannot be wrapped for another one. */
@@ -537,14 +546,14 @@ final class CircleOutbox {
         inFlight++;
         Event event = task.event;
         if (event != null) {
-            publish(task, target, event);
+            publish(task, target, event, true);
             return;
         }
         onWork(
                 () -> {
                     byte @Nullable [] value = space.get(RecordKey.of(PAYLOADS, "", task.seq));
                     if (value != null && Payload.read(value) instanceof Payload.Finished made) {
-                        onLoop(() -> publish(task, target, made.event()));
+                        onLoop(() -> publish(task, target, made.event(), made.rumor() != null));
                     } else {
                         throw new ProviderException(
                                 Kind.CORRUPT, "store.tampered", "A finished message is gone from the store.");
@@ -561,15 +570,17 @@ final class CircleOutbox {
                 });
     }
 
-    private void publish(Task task, Target target, Event event) {
-        if (task.order.wrapped() && outdated(event)) {
+    /** @param renewable whether the rumor was kept, so that the event can be made anew */
+    private void publish(Task task, Target target, Event event, boolean renewable) {
+        if (task.order.wrapped() && renewable && outdated(event)) {
             inFlight--;
             target.inFlight = false;
             task.stale = true;
             onLoop(this::pump);
             return;
         }
-        Persona persona = target.identified
+        // Asked each time: the user may have taken the relay back since it wanted to know.
+        Persona persona = target.identified && named(task, target)
                 ? new Persona(
                         scope,
                         task.order.sender(),
@@ -579,7 +590,7 @@ final class CircleOutbox {
         CompletionStage<PublishResult> answer;
         try {
             answer = relays.publish(persona, target.relay, event, settings.publishTimeout());
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             answer = CompletableFuture.failedFuture(e);
         }
         answer.whenComplete((result, failure) -> onLoop(() -> {
@@ -611,7 +622,7 @@ final class CircleOutbox {
             if (silent.remove(target.relay)) {
                 awaken(target.relay);
             }
-        } else if (message.startsWith("auth-required") && !target.identified && named(target.relay)) {
+        } else if (message.startsWith("auth-required") && !target.identified && named(task, target)) {
             target.identified = true;
             lasting = true;
         } else if (message.startsWith("egress.private")) {
@@ -638,9 +649,9 @@ final class CircleOutbox {
         pump();
     }
 
-    private boolean named(URI relay) {
+    private boolean named(Task task, Target target) {
         try {
-            return host.named(relay);
+            return host.named(task.order.sender(), target.relay);
         } catch (RuntimeException e) {
             LOG.error("Whether a relay was named in circle {} could not be answered.", scope.circle(), e);
             return false;
@@ -663,23 +674,35 @@ final class CircleOutbox {
         found.whenComplete((urls, failure) -> {
             if (failure == null && !urls.isEmpty()) {
                 onLoop(() -> {
-                    if (task.done) {
-                        return;
-                    }
-                    boolean changed = task.targets
-                            .values()
-                            .removeIf(target -> target.open() && !target.inFlight && !urls.contains(target.relay));
-                    for (URI url : urls) {
-                        changed |= !task.targets.containsKey(url);
-                        task.target(url);
-                    }
-                    if (changed) {
-                        settle(task, true);
-                        pump();
-                    }
+                    moveTo(task.order.lane(), urls);
+                    pump();
                 });
             }
         });
+    }
+
+    /**
+     * The relays of a lane's recipient are now these. Messages that no relay has yet are offered to all of them, so that
+     * they keep their order there too: one that stayed behind with relays she has left would follow younger ones later.
+     */
+    private void moveTo(String lane, List<URI> urls) {
+        for (Task task : List.copyOf(lanes.getOrDefault(lane, new TreeMap<>()).values())) {
+            if (task.done || !task.order.wrapped() || task.targets.isEmpty()) {
+                continue;
+            }
+            boolean changed = task.targets
+                    .values()
+                    .removeIf(target -> target.open() && !target.inFlight && !urls.contains(target.relay));
+            if (task.accepted() == 0) {
+                for (URI url : urls) {
+                    changed |= !task.targets.containsKey(url);
+                    task.target(url);
+                }
+            }
+            if (changed) {
+                settle(task, true);
+            }
+        }
     }
 
     /** Derives the task's state from what its relays have said. */
@@ -861,7 +884,7 @@ final class CircleOutbox {
                 }
                 return effects;
             });
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | LinkageError e) {
             throw Failures.of(e);
         }
         storeWorks();
@@ -981,7 +1004,8 @@ final class CircleOutbox {
             threads.work().execute(() -> {
                 try {
                     work.run();
-                } catch (ProviderException | RuntimeException e) {
+                } catch (ProviderException | RuntimeException | Error e) {
+                    // An Error too: a provider whose bundle goes away throws LinkageError, and a turn must not be lost.
                     onLoop(() -> trouble.with(Failures.of(e)));
                 }
             });
@@ -1004,7 +1028,7 @@ final class CircleOutbox {
             }
             try {
                 action.run();
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | LinkageError e) {
                 LOG.error("The outbox of circle {} met a bug and goes on.", scope.circle(), e);
             }
         };

@@ -20,6 +20,13 @@ record Settings(Duration retryMin, Duration retryMax, Duration publishTimeout, D
     /** A signer may ask a person first. */
     static final Duration SIGNER_PATIENCE = Duration.ofSeconds(60);
 
+    /**
+     * After that a silent signer is asked again, then after twice as long, up to {@link #SIGNER_ASKED_AT_LEAST}. A late
+     * answer to an earlier question counts, so this is only for questions that were lost.
+     */
+    static final Duration SIGNER_ASKED_AGAIN = Duration.ofMinutes(15);
+
+    static final Duration SIGNER_ASKED_AT_LEAST = Duration.ofHours(8);
     static final Duration STORE_RETRY = Duration.ofSeconds(1);
     static final Duration TICK = Duration.ofSeconds(1);
     /**

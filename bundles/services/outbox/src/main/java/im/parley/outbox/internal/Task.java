@@ -185,6 +185,10 @@ final class Task {
                         Kind.CORRUPT, "store.bad-record", "A queued message names a relay that is none.", e);
             }
         }
+        if (task.accepted() > 0) {
+            // The ledger says so already and must not go back while the rest is tried again.
+            task.state = State.AT_RELAYS;
+        }
         return task;
     }
 }

@@ -75,6 +75,7 @@ class StepOutboxTest {
     private int count;
     private @Nullable PublicKey badKey;
     private @Nullable PublicKey silent;
+    private int linkageErrors;
     private final List<Runnable> unanswered = new ArrayList<>();
 
     /** Answers for the messenger. */
@@ -101,8 +102,8 @@ class StepOutboxTest {
         }
 
         @Override
-        public boolean named(URI relay) {
-            return named.contains(relay);
+        public boolean named(PublicKey sender, URI relay) {
+            return sender.equals(self) && named.contains(relay);
         }
 
         @Override
@@ -244,6 +245,91 @@ class StepOutboxTest {
         time.run(Duration.ofSeconds(3));
         assertEquals(State.AT_RELAYS, entry(id).state());
         assertEquals(Set.of(alice), network.relay(TWO.toString()).publishers);
+    }
+
+    @Test
+    void aRelayThatTheUserTookBackIsNoLongerToldWhoPublishes() throws Exception {
+        network.relay(ONE.toString()).wantsAuth = true;
+        host.bobs = List.of(ONE);
+        host.named = Set.of(ONE);
+        network.relay(ONE.toString()).down = true;
+        String id = send("me");
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(5));
+        network.relay(ONE.toString()).comeUp();
+        network.faults.answerLost = 1;
+        assertTrue(time.runUntil(() -> !network.relay(ONE.toString()).offered.isEmpty(), Duration.ofMinutes(10)));
+        host.named = Set.of();
+        network.relay(ONE.toString()).publishers.clear();
+        network.faults.answerLost = 0;
+        time.run(Duration.ofHours(1));
+        assertEquals(Set.of(), network.relay(ONE.toString()).publishers);
+        assertEquals("relay.auth-required", entry(id).reason());
+    }
+
+    @Test
+    void aRelayThatAnotherIdentityChoseIsNeverToldWhoPublishes() throws Exception {
+        PublicKey carol = keys.create(null);
+        network.relay(ONE.toString()).wantsAuth = true;
+        host.bobs = List.of(ONE);
+        host.named = Set.of(ONE);
+        Conversation hers = new Conversation("her room", carol);
+        space().transact(tx -> id(outbox.step(
+                tx, SCOPE, hers, new Input.Send(outbox.moment(), carol, List.of(bob), 14, List.of(), "hers", null))));
+        outbox.kick(SCOPE);
+        time.run(Duration.ofHours(1));
+        assertEquals(Set.of(), network.relay(ONE.toString()).publishers);
+    }
+
+    @Test
+    void messagesForRelaysSheHasLeftGoWhereTheNextOneGoesAndBeforeIt() throws Exception {
+        host.bobs = List.of(TWO);
+        network.relay(TWO.toString()).down = true;
+        send("m0");
+        send("m1");
+        outbox.kick(SCOPE);
+        time.run(Duration.ofSeconds(5));
+        host.bobs = List.of(ONE);
+        send("m2");
+        outbox.kick(SCOPE);
+        assertTrue(time.runUntil(() -> uncheckedTextsAt(ONE).size() == 3, Duration.ofMinutes(30)));
+        assertEquals(numbered(3), textsAt(ONE, bob));
+        assertTrue(time.runUntil(() -> at(State.AT_RELAYS) == 3, Duration.ofMinutes(30)));
+        time.run(Duration.ofHours(1));
+        assertEquals(0, records(CircleRecords.QUEUE), "nothing waits for the relay she has left");
+    }
+
+    @Test
+    void theLedgerDoesNotGoBackWhenTheRestIsMadeAnewAfterARestart() throws Exception {
+        network.relay(TWO.toString()).down = true;
+        String id = send("half");
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(1));
+        assertEquals(State.AT_RELAYS, entry(id).state());
+        life.end();
+        time.run(Duration.ofDays(3));
+        outbox = boot();
+        for (int second = 0; second < 60; second++) {
+            time.run(Duration.ofSeconds(1));
+            assertEquals(State.AT_RELAYS, entry(id).state(), "after " + second + " s");
+            assertEquals(1, entry(id).relaysHave());
+        }
+        network.relay(TWO.toString()).comeUp();
+        assertTrue(time.runUntil(() -> uncheckedTextsAt(TWO).size() == 1, Duration.ofMinutes(10)));
+    }
+
+    @Test
+    void aProviderThatIsLeavingAndFindsNoClassesCostsNoMessageItsTurn() throws Exception {
+        linkageErrors = 5;
+        List<String> ids = List.of(send("m0"), send("m1"));
+        outbox.kick(SCOPE);
+        time.run(Duration.ofMinutes(10));
+        assertEquals(0, linkageErrors);
+        for (String id : ids) {
+            assertEquals(State.AT_RELAYS, entry(id).state());
+        }
+        assertEquals(numbered(2), textsAt(ONE, bob));
+        assertEquals(0, identities.open());
     }
 
     @Test
@@ -782,6 +868,10 @@ class StepOutboxTest {
             @Override
             public CompletionStage<Event> wrap(
                     Signer author, Rumor rumor, PublicKey to, boolean ephemeral, @Nullable Long expiration) {
+                if (linkageErrors > 0) {
+                    linkageErrors--;
+                    throw new NoClassDefFoundError("a class of a bundle that is leaving");
+                }
                 CompletionStage<Event> answer = Objects.equals(to, badKey)
                         ? CompletableFuture.failedFuture(new ProviderException(
                                 Kind.REJECTED, "crypto.bad-pubkey", "This key is not on the curve."))
