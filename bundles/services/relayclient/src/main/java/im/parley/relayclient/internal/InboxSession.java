@@ -27,7 +27,9 @@ import org.slf4j.LoggerFactory;
  * frontier moves only when the owner has everything.
  *
  * <p>Anybody may write to an inbox, so no number of wraps stops it. A sync that is too large to be held is handed over in
- * chunks with the live wraps let through beside it, and after a lost connection it goes on where its last chunk ended.
+ * chunks with the live wraps let through beside it. After a lost connection it goes on where its last chunk ended, but for
+ * the last {@value #OVERLAP_SECONDS} seconds: what is dated there may have come since and is asked for again. A page that
+ * the connection did not survive is asked for in smaller pages.
  *
  * <p>Two places: the connection's loop, and a lane for the calls to the owner, which may block.
  */
@@ -86,7 +88,12 @@ final class InboxSession implements RelayClient.Subscription {
     private @Nullable String liveRequest;
     private @Nullable String pageRequest;
     private boolean pageMoved;
+    /** What the next sync asks for in its first page. */
+    private int pageSize = Paging.PAGE;
+    /** In a row: a page that ends and is followed by another one that was not stepped back ends the row. */
     private int stepsBack;
+
+    private boolean again;
     /** Live wraps are let through although the sync goes on. */
     private boolean beside;
     /** A live wrap was left out; the next sync finds it. */
@@ -132,6 +139,10 @@ final class InboxSession implements RelayClient.Subscription {
 
     /** Forgets what is under way. The requests end with the connection, or are closed here. */
     void stop() {
+        Paging pages = paging;
+        if (phase == Phase.PAGING && pages != null) {
+            pageSize = Math.max(1, pages.pageSize() / 2);
+        }
         phase = Phase.OFF;
         sync++;
         RelayConnection.cancel(timer);
@@ -152,6 +163,7 @@ final class InboxSession implements RelayClient.Subscription {
         startedAt = wiring.second();
         phase = Phase.FRONTIER;
         stepsBack = 0;
+        again = false;
         beside = false;
         missed = false;
         lane.execute(() -> {
@@ -191,7 +203,7 @@ final class InboxSession implements RelayClient.Subscription {
             reached = null;
             ranges.add(wraps(since));
         }
-        paging = new Paging(ranges.remove(), TOLERATED);
+        paging = new Paging(ranges.remove(), TOLERATED, pageSize);
         if (liveRequest != null) {
             page();
             return;
@@ -280,12 +292,13 @@ final class InboxSession implements RelayClient.Subscription {
         RelayConnection.cancel(timer);
         timer = null;
         boolean more = pages.endPage();
-        if (more) {
+        if (!again) {
             stepsBack = 0;
         }
+        again = false;
         Filter next = more ? null : ranges.poll();
         if (next != null) {
-            paging = new Paging(next, TOLERATED);
+            paging = new Paging(next, TOLERATED, pages.pageSize());
             handOver(pages.take(), false);
         } else if (!more) {
             handOver(pages.take(), true);
@@ -341,6 +354,7 @@ final class InboxSession implements RelayClient.Subscription {
         phase = Phase.LIVE;
         paging = null;
         reached = null;
+        pageSize = Paging.PAGE;
         connection.succeeded();
         letThrough();
         catchUps = missed ? Math.min(MAX_CATCH_UP_DOUBLINGS, catchUps + 1) : 0;
@@ -376,6 +390,7 @@ final class InboxSession implements RelayClient.Subscription {
                 return;
             }
             pages.stepBack();
+            again = true;
             if (phase == Phase.PAGING) {
                 endPageRequest();
                 page();

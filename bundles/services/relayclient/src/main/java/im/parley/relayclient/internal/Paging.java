@@ -61,7 +61,7 @@ final class Paging {
     private Set<EventId> edgeBefore = new HashSet<>();
     private List<Event> newsBefore = List.of();
     private int largestBefore;
-    private int pageSize = PAGE;
+    private int pageSize;
     private int asked;
     private int largest;
     private int total;
@@ -69,7 +69,13 @@ final class Paging {
 
     /** @param tolerated events of one page that are taken even if fewer were asked for: new ones come between */
     Paging(Filter base, int tolerated) {
+        this(base, tolerated, PAGE);
+    }
+
+    /** @param pageSize how many to ask for at first; more later, while pages are small in bytes */
+    Paging(Filter base, int tolerated, int pageSize) {
         this.base = base;
+        this.pageSize = pageSize;
         this.tolerated = tolerated;
         this.want = Math.min(base.limit().orElse(Integer.MAX_VALUE), most(base));
         this.until = base.until();
@@ -106,6 +112,11 @@ final class Paging {
         page.clear();
         fresh.clear();
         freshBytes = 0;
+    }
+
+    /** How many the page under way was asked to have at most, but for what it repeats. */
+    int pageSize() {
+        return pageSize;
     }
 
     boolean asksForNothing() {

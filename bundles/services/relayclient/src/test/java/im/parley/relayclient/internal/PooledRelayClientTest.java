@@ -494,6 +494,10 @@ class PooledRelayClientTest {
         world.client.inbox(world.identity().persona("inbox"), RELAY, new Inbox());
         world.advance(Duration.ofMinutes(30));
         assertTrue(relay.wires.size() < 70, relay.wires.size() + " connections in half an hour");
+        for (int i = 0; i < 10 && !world.client.health().get(0).state().equals("waiting"); i++) {
+            // It may be in the middle of one more try.
+            world.advance(Duration.ofSeconds(1));
+        }
         assertEquals("relay.closed", world.client.health().get(0).problem());
     }
 
@@ -606,6 +610,51 @@ class PooledRelayClientTest {
     }
 
     // Inbox.
+
+    @Test
+    void aPageThatTheConnectionDoesNotSurviveIsAskedForInSmallerPages() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        World.Identity ana = world.identity();
+        // More than may wait for the loop, and this relay sends all of a page before the loop sees any.
+        for (int i = 0; i < 120; i++) {
+            relay.stored(world.identity()
+                    .event(
+                            NOW - i / 3,
+                            1059,
+                            List.of(List.of("p", ana.publicKey().hex())),
+                            i + "x".repeat(100_000)));
+        }
+        Inbox inbox = new Inbox();
+        world.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        world.advance(Duration.ofMinutes(3));
+        assertTrue(count("frame.overrun") > 0);
+        assertEquals(new HashSet<>(relay.stored.values()), new HashSet<>(inbox.all()));
+        assertEquals(1, inbox.syncs.size());
+        assertTrue(relay.wires.size() <= 5, relay.wires.size() + " connections");
+    }
+
+    @Test
+    void NT_07_aRelayThatPutsANewEventIntoEveryPageIsLeft() {
+        World here = new World();
+        FakeRelay relay = here.relay("wss://relay.example");
+        relay.cap = 5;
+        relay.lateToLive = true;
+        World.Identity ana = here.identity();
+        for (int i = 0; i < 300; i++) {
+            relay.stored(ana.wrap(NOW - 10 * i));
+        }
+        int[] made = {0};
+        int[] requests = {0};
+        relay.onRequest = () -> {
+            requests[0]++;
+            relay.duringStored = () -> relay.publish(ana.wrap(NOW - 90_000 - ++made[0]));
+        };
+        Inbox inbox = new Inbox();
+        here.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        here.advance(RelayConnection.CHALLENGE_GRACE.plusMillis(1));
+        assertEquals(1L, here.client.drops().getOrDefault("relay.misbehaving", 0L));
+        assertTrue(requests[0] < 100, requests[0] + " requests");
+    }
 
     @Test
     void aSyncOfAnySizeEndsAndLiveWrapsDoNotWaitForIt() {
