@@ -10,7 +10,9 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -18,8 +20,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one opened provider was handed, until it is closed: secrets and egress are looked up anew for each call, so that
- * a restarted vault or egress is not missed, and refuse once the context is closed.
+ * What one opened provider was handed, until it is closed: secrets and egress are looked up anew for each call, and
+ * lock callbacks follow the vault, so that a restarted one is not missed; both refuse once the context is closed.
  */
 final class LeasedContext implements ProviderContext, AutoCloseable {
     private static final int QUEUE = 10_000;
@@ -29,6 +31,7 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
     private final String instance;
     private final Path dataDir;
     private final ThreadPoolExecutor pool;
+    private final Queue<AutoCloseable> lockHooks = new ConcurrentLinkedQueue<>();
     private volatile boolean closed;
 
     LeasedContext(SlotHost host, String instance, Path dataDir, int threads) {
@@ -52,6 +55,13 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
     public void close() {
         closed = true;
         pool.shutdownNow();
+        for (AutoCloseable hook : lockHooks) {
+            try {
+                hook.close();
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
     }
 
     private void checkOpen() throws ProviderException {
@@ -137,12 +147,9 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
 
         @Override
         public AutoCloseable onLock(Runnable callback) {
-            try {
-                return live().onLock(callback);
-            } catch (ProviderException e) {
-                // Nothing can be read either, so there is nothing to drop at a lock.
-                return () -> {};
-            }
+            AutoCloseable hook = host.onLock(instance, callback);
+            lockHooks.add(hook);
+            return hook;
         }
     }
 }

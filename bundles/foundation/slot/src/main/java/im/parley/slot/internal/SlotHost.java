@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.InstantSource;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
@@ -21,6 +23,8 @@ import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.metatype.annotations.AttributeDefinition;
 import org.osgi.service.metatype.annotations.Designate;
 import org.osgi.service.metatype.annotations.ObjectClassDefinition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Knows what every provider is handed, and makes the context of each opened one. */
 @Component(
@@ -31,6 +35,7 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
 @Designate(ocd = SlotHost.Config.class)
 public final class SlotHost {
     private static final String PID = "im.parley.slot.host";
+    private static final Logger LOG = LoggerFactory.getLogger(SlotHost.class);
 
     /** Configuration of the slot host. */
     @ObjectClassDefinition(name = "Slot host", description = "Where providers keep their files and on what they run.")
@@ -54,6 +59,7 @@ public final class SlotHost {
     private final Path providersDir;
     private final boolean testing;
     private final int threads;
+    private final Set<LockHook> lockHooks = ConcurrentHashMap.newKeySet();
     private volatile @Nullable SecretsSource secrets;
     private volatile @Nullable EgressSource egress;
 
@@ -79,11 +85,80 @@ public final class SlotHost {
             policyOption = ReferencePolicyOption.GREEDY)
     void bindSecrets(SecretsSource source) {
         secrets = source;
+        lockHooks.forEach(hook -> hook.attach(source));
     }
 
     void unbindSecrets(SecretsSource source) {
         if (secrets == source) {
             secrets = null;
+            // Whoever holds what the leaving vault opened would not hear of a lock any more.
+            lockHooks.forEach(LockHook::run);
+        }
+    }
+
+    /**
+     * Has a callback run whenever secrets are locked, whichever vault is there then, and when a vault leaves.
+     *
+     * @return ends it
+     */
+    AutoCloseable onLock(String instance, Runnable callback) {
+        LockHook hook = new LockHook(instance, callback);
+        lockHooks.add(hook);
+        SecretsSource source = secrets;
+        if (source != null) {
+            hook.attach(source);
+        }
+        return () -> {
+            lockHooks.remove(hook);
+            hook.detach();
+        };
+    }
+
+    /** One callback of one provider; attached to one vault at a time. */
+    private static final class LockHook {
+        private final String instance;
+        private final Runnable callback;
+        private @Nullable SecretsSource source;
+        private @Nullable AutoCloseable registration;
+        private boolean ended;
+
+        LockHook(String instance, Runnable callback) {
+            this.instance = instance;
+            this.callback = callback;
+        }
+
+        synchronized void attach(SecretsSource to) {
+            if (!ended && source != to) {
+                release();
+                source = to;
+                registration = to.secretsFor(instance).onLock(callback);
+            }
+        }
+
+        synchronized void detach() {
+            ended = true;
+            release();
+        }
+
+        private void release() {
+            AutoCloseable old = registration;
+            registration = null;
+            source = null;
+            if (old != null) {
+                try {
+                    old.close();
+                } catch (Exception e) {
+                    LOG.debug("The lock callback of {} was gone already", instance, e);
+                }
+            }
+        }
+
+        void run() {
+            try {
+                callback.run();
+            } catch (RuntimeException | LinkageError e) {
+                LOG.warn("{} failed to drop what a lock shall drop: {}", instance, e.toString());
+            }
         }
     }
 

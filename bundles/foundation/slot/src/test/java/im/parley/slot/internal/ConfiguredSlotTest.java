@@ -38,7 +38,11 @@ class ConfiguredSlotTest {
     Path data = Path.of("unset");
 
     private final SettableClock clock = new SettableClock(Instant.parse("2026-11-22T10:00:00Z"));
+    private final SecretsSource noSecrets = instance -> new NoSecrets();
     private boolean testing;
+
+    @SuppressWarnings("NullAway.Init") // With each slot.
+    private SlotHost host;
 
     @Test
     void theFirstOfTheCurvesThatOpensFillsTheSlotAndTheOthersStayClosed() throws Exception {
@@ -124,6 +128,56 @@ class ConfiguredSlotTest {
     }
 
     @Test
+    void lockCallbacksFollowTheVaultAndEndWithTheProvider() throws Exception {
+        Vaults first = new Vaults();
+        Vaults second = new Vaults();
+        ConfiguredSlot slot = slot("identity", "local~main");
+        host.unbindSecrets(noSecrets);
+        host.bindSecrets(first);
+        Fake fake = new Fake("local~main");
+        fake.bindTo(slot);
+        slot.acquire().close();
+        int[] dropped = {0};
+        AutoCloseable kept = fake.context().secrets().onLock(() -> dropped[0]++);
+        AutoCloseable ended = fake.context().secrets().onLock(() -> dropped[0] += 100);
+        ended.close();
+        first.lock();
+        assertEquals(1, dropped[0]);
+        host.unbindSecrets(first);
+        assertEquals(2, dropped[0], "a vault that leaves will not tell of its locks");
+        host.bindSecrets(second);
+        first.lock();
+        assertEquals(2, dropped[0]);
+        second.lock();
+        assertEquals(3, dropped[0]);
+        fake.unbindFrom(slot);
+        second.lock();
+        assertEquals(3, dropped[0]);
+        assertEquals(0, first.callbacks.size() + second.callbacks.size(), "nobody is kept");
+        kept.close();
+    }
+
+    /** A vault as the host sees it. */
+    private static final class Vaults implements SecretsSource {
+        private final List<Runnable> callbacks = new ArrayList<>();
+
+        void lock() {
+            List.copyOf(callbacks).forEach(Runnable::run);
+        }
+
+        @Override
+        public Secrets secretsFor(String instance) {
+            return new NoSecrets() {
+                @Override
+                public AutoCloseable onLock(Runnable callback) {
+                    callbacks.add(callback);
+                    return () -> callbacks.remove(callback);
+                }
+            };
+        }
+    }
+
+    @Test
     void aProviderThatOpensNothingIsABugOfItsOwn() {
         ConfiguredSlot slot = slot("identity", "local~main");
         Fake fake = new Fake("local~main");
@@ -164,15 +218,14 @@ class ConfiguredSlotTest {
     }
 
     private ConfiguredSlot slot(String name, String... select) {
-        SlotHost host = new SlotHost(
+        host = new SlotHost(
                 clock,
                 new SeededRandom(1),
                 config(SlotHost.Config.class, Map.of("dataDir", data.toString(), "threads", 2, "testing", testing)));
-        SecretsSource secrets = instance -> new NoSecrets();
         EgressSource egress = (scope, instance) -> (target, port, reason, timeout) -> {
             throw new ProviderException(Kind.UNAVAILABLE, "egress.refused", "nothing listens");
         };
-        host.bindSecrets(secrets);
+        host.bindSecrets(noSecrets);
         host.bindEgress(egress);
         return new ConfiguredSlot(
                 host, config(ConfiguredSlot.Config.class, Map.of("parley_slot", name, "select", select)));
@@ -266,7 +319,7 @@ class ConfiguredSlotTest {
         }
     }
 
-    private static final class NoSecrets implements Secrets {
+    private static class NoSecrets implements Secrets {
         @Override
         public List<String> names() {
             return List.of();

@@ -46,7 +46,7 @@ final class SecretStore {
     }
 
     /** An editor or a file manager may leave a file of its own; only names we give are secrets. */
-    private static boolean isOurs(Path file) {
+    static boolean isOurs(Path file) {
         String name = file.getFileName().toString();
         return name.length() == 32 && name.chars().allMatch(c -> c >= '0' && c <= '9' || c >= 'a' && c <= 'f');
     }

@@ -175,7 +175,7 @@ final class VaultKeys {
             return false;
         }
         try (Stream<Path> files = Files.walk(secrets)) {
-            return files.anyMatch(Files::isRegularFile);
+            return files.anyMatch(file -> Files.isRegularFile(file) && SecretStore.isOurs(file));
         }
     }
 

@@ -105,6 +105,14 @@ class LocalVaultTest {
     }
 
     @Test
+    void aStrayFileWhereSecretsWouldBeDoesNotKeepAVaultFromBeingMade() throws Exception {
+        Path secrets = root.resolve("data/vault/secrets/x");
+        Files.createDirectories(secrets);
+        Files.writeString(secrets.resolve(".DS_Store"), "left by a file manager");
+        assertEquals(List.of(), open().secretsFor(INSTANCE).names());
+    }
+
+    @Test
     void aStrayFileBesideTheSecretsIsNoSecret() throws Exception {
         Secrets secrets = open().secretsFor(INSTANCE);
         secrets.write("db", bytes("first"), null);
