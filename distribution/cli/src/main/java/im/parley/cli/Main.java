@@ -85,6 +85,8 @@ public final class Main {
         commands.put("egress", () -> new CommandLine(new EgressCommand(invocation)));
         commands.put("drops", () -> new CommandLine(new DropsCommand(invocation)));
         commands.put("slots", () -> new CommandLine(new SlotsCommand(invocation)));
+        commands.put("swap", () -> new CommandLine(new SwapCommands.Swap(invocation)));
+        commands.put("undo", () -> new CommandLine(new SwapCommands.Undo(invocation)));
         commands.put("version", () -> new CommandLine(new VersionCommand(invocation)));
         return commands;
     }

@@ -6,7 +6,7 @@ import java.util.Map;
 import picocli.CommandLine.Command;
 
 /** The parts the node is made of. */
-@Command(name = "slots", description = "Shows which part fills each slot.")
+@Command(name = "slots", description = "Shows which part fills each slot, and which others could.")
 final class SlotsCommand extends BaseCommand {
     SlotsCommand(Invocation invocation) {
         super(invocation);
@@ -20,9 +20,16 @@ final class SlotsCommand extends BaseCommand {
             rows.add(List.of(
                     Answer.text(slot, "slot"),
                     Answer.flag(slot, "filled") ? Answer.text(slot, "instance") : "empty",
+                    others(slot),
                     Plain.line(Answer.text(slot, "problem"))));
         }
         show(answer, Plain.table(rows));
         return Exit.OK;
+    }
+
+    private static String others(Map<String, Object> slot) throws Failure {
+        List<String> others = new ArrayList<>(Answer.texts(slot, "candidates"));
+        others.remove(Answer.text(slot, "instance"));
+        return others.isEmpty() ? "" : "or " + String.join(", ", others);
     }
 }

@@ -84,7 +84,7 @@ class MainTest {
                 "status", "lock", "unlock", "pin set", "identity new x", "identity list", "contact add a b",
                         "contact list",
                 "relay add u", "relay remove u", "relay list", "relay status", "send a b", "inbox", "ledger", "egress",
-                "drops", "slots"
+                "drops", "slots", "swap curve x~main", "undo"
             })
     void withoutANodeEveryCommandSaysSo(String command) {
         assertEquals(Exit.NOT_RUNNING, run(command.split(" ", -1)));

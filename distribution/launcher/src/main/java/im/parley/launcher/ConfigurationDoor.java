@@ -1,10 +1,12 @@
 package im.parley.launcher;
 
 import java.lang.reflect.Method;
+import java.util.Comparator;
 import java.util.Dictionary;
 import java.util.Hashtable;
 import java.util.List;
 import java.util.Map;
+import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.ServiceReference;
 
@@ -18,8 +20,13 @@ final class ConfigurationDoor {
 
     private ConfigurationDoor() {}
 
-    /** Sets each configuration; a PID with {@code ~} is an instance of a factory. */
-    static void apply(BundleContext context, Map<String, Map<String, Object>> configurations) throws LauncherException {
+    /**
+     * Sets each configuration; a PID with {@code ~} is an instance of a factory. An instance is bound to the bundle that
+     * its PID is named after, so that another version of that bundle, installed beside it, does not make the same instance
+     * a second time.
+     */
+    static void apply(BundleContext context, List<Bundle> bundles, Map<String, Map<String, Object>> configurations)
+            throws LauncherException {
         ServiceReference<?> reference = context.getServiceReference(SERVICE);
         Object admin = reference == null ? null : context.getService(reference);
         if (reference == null || admin == null) {
@@ -38,7 +45,11 @@ final class ConfigurationDoor {
                 int tilde = pid.indexOf('~');
                 Object configuration = tilde < 0
                         ? single.invoke(admin, pid, ANY_BUNDLE)
-                        : factory.invoke(admin, pid.substring(0, tilde), pid.substring(tilde + 1), ANY_BUNDLE);
+                        : factory.invoke(
+                                admin,
+                                pid.substring(0, tilde),
+                                pid.substring(tilde + 1),
+                                location(bundles, pid.substring(0, tilde)));
                 single.getReturnType()
                         .getMethod("update", Dictionary.class)
                         .invoke(configuration, properties(entry.getValue()));
@@ -53,6 +64,15 @@ final class ConfigurationDoor {
         } finally {
             context.ungetService(reference);
         }
+    }
+
+    /** Symbolic name = root package = beginning of the PIDs: the longest one that fits. */
+    private static String location(List<Bundle> bundles, String pid) {
+        return bundles.stream()
+                .filter(bundle -> (pid + ".").startsWith(bundle.getSymbolicName() + "."))
+                .max(Comparator.comparingInt(bundle -> bundle.getSymbolicName().length()))
+                .map(Bundle::getLocation)
+                .orElse(ANY_BUNDLE);
     }
 
     private static Dictionary<String, Object> properties(Map<String, Object> values) {

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.felix.framework.FrameworkFactory;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +36,9 @@ final class Container {
     /** Registered by the control app: a {@code Supplier} of what is missing and what failed, in types of the JDK. */
     private static final String READINESS = "(parley.readiness=node)";
 
+    /** Property of the service that the slots keep their swaps with, see {@link StackDesk}. */
+    private static final String STACK = "parley.stack";
+
     /** A node's ports, and how far from them others are suggested. */
     private static final int PORTS = 4;
 
@@ -58,7 +62,8 @@ final class Container {
             Path cache,
             List<LaunchPlan.Install> installs,
             Map<String, Map<String, Object>> configurations,
-            Map<String, String> extraProperties)
+            Map<String, String> extraProperties,
+            StackDesk stack)
             throws LauncherException {
         LogBridge log = new LogBridge();
         Map<String, Object> properties = new LinkedHashMap<>(frameworkProperties(cache));
@@ -66,7 +71,7 @@ final class Container {
         properties.put("felix.log.logger", log.frameworkLogger());
         Container container = new Container(new FrameworkFactory().newFramework(properties), log);
         try {
-            container.run(installs, configurations);
+            container.run(installs, configurations, stack);
             return container;
         } catch (BundleException e) {
             container.stop();
@@ -99,7 +104,8 @@ final class Container {
         return properties;
     }
 
-    private void run(List<LaunchPlan.Install> installs, Map<String, Map<String, Object>> configurations)
+    private void run(
+            List<LaunchPlan.Install> installs, Map<String, Map<String, Object>> configurations, StackDesk stack)
             throws BundleException, LauncherException {
         framework.init();
         BundleContext context = framework.getBundleContext();
@@ -115,6 +121,9 @@ final class Container {
                 new String[] {LogService.class.getName(), org.osgi.service.log.LoggerFactory.class.getName()},
                 log,
                 new Hashtable<>());
+        Hashtable<String, Object> stackProperties = new Hashtable<>();
+        stackProperties.put(STACK, "node");
+        context.registerService(Function.class.getName(), stack, stackProperties);
         List<Bundle> bundles = new ArrayList<>();
         for (LaunchPlan.Install install : installs) {
             Bundle bundle = context.installBundle("reference:" + install.file().toUri());
@@ -127,7 +136,7 @@ final class Container {
             }
         }
         framework.start();
-        ConfigurationDoor.apply(context, configurations);
+        ConfigurationDoor.apply(context, bundles, configurations);
         CountDownLatch reached = new CountDownLatch(1);
         framework.adapt(FrameworkStartLevel.class).setStartLevel(LAST_START_LEVEL, event -> reached.countDown());
         await(reached);

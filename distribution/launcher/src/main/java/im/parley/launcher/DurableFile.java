@@ -33,7 +33,7 @@ final class DurableFile {
         sync(directory);
     }
 
-    private static Path parentOf(Path target) throws IOException {
+    static Path parentOf(Path target) throws IOException {
         Path parent = target.toAbsolutePath().getParent();
         if (parent == null) {
             throw new IOException("no directory: " + target);
@@ -41,7 +41,8 @@ final class DurableFile {
         return parent;
     }
 
-    private static void sync(Path directory) throws IOException {
+    /** Makes the names in a directory durable. */
+    static void sync(Path directory) throws IOException {
         try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
             channel.force(true);
         }

@@ -92,6 +92,27 @@ public record Generation(
                 slots);
     }
 
+    /** The same with another selection for one slot. */
+    Generation selecting(String slot, List<String> select) {
+        Map<String, List<String>> others = new TreeMap<>(slots);
+        others.put(slot, List.copyOf(select));
+        return new Generation(lock, features, bundles, configurations, others);
+    }
+
+    /**
+     * The same with the selections of another generation, where what they select is configured here. So swaps last over a
+     * new distribution.
+     */
+    Generation selectingAs(Generation other) {
+        Map<String, List<String>> selected = new TreeMap<>(slots);
+        other.slots().forEach((slot, select) -> {
+            if (slots.containsKey(slot) && configurations.keySet().containsAll(select)) {
+                selected.put(slot, select);
+            }
+        });
+        return new Generation(lock, features, bundles, configurations, selected);
+    }
+
     private static void merge(String feature, String pid, Map<String, Object> known, Map<String, Object> added)
             throws LauncherException {
         for (Map.Entry<String, Object> property : added.entrySet()) {

@@ -3,6 +3,7 @@ package im.parley.launcher;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -73,7 +74,11 @@ public final class Parley implements AutoCloseable {
                 plan.generation(),
                 plan.features());
         Container container = Container.boot(
-                directory.freshCache(), plan.bundles(), plan.configurations(), config.frameworkProperties());
+                directory.freshCache(),
+                plan.bundles(),
+                plan.configurations(),
+                config.frameworkProperties(),
+                prepared.desk());
         try {
             container.awaitReady(config.readyWithin(), prepared.options().portBase());
             prepared.options().keep(directory.sub(StartOptions.FILE));
@@ -108,7 +113,7 @@ public final class Parley implements AutoCloseable {
         }
     }
 
-    private record Prepared(LaunchPlan plan, Path socket, StartOptions options) {}
+    private record Prepared(LaunchPlan plan, Path socket, StartOptions options, StackDesk desk) {}
 
     private static Prepared prepare(ParleyConfig config, DistributionLock lock, NodeDirectory directory)
             throws LauncherException {
@@ -123,6 +128,9 @@ public final class Parley implements AutoCloseable {
             }
         }
         StackFiles stack = new StackFiles(directory.sub("stack"));
+        StackFiles.Numbered before = stack.current();
+        StackDesk desk = new StackDesk(stack, directory.sub("stack"), InstantSource.system());
+        desk.settle(before == null ? 0 : before.number());
         StackFiles.Numbered current = currentStack(stack, config.home(), lock, options.features());
         List<LaunchPlan.Install> installs = new ArrayList<>();
         for (Generation.BundleEntry bundle : current.generation().bundles()) {
@@ -153,13 +161,14 @@ public final class Parley implements AutoCloseable {
                 installs,
                 configurations,
                 Container.frameworkProperties(directory.root().resolve("cache")));
-        return new Prepared(plan, socket, options);
+        return new Prepared(plan, socket, options, desk);
     }
 
     /**
-     * The current generation, or a new one if there is none or the distribution or the wanted features changed. The data
-     * directory has no say in what runs: until plugins are signed, a generation is what the distribution makes of its
-     * features, and any other one is refused.
+     * The current generation, or a new one if there is none or the distribution or the wanted features changed; selections
+     * that swaps made are kept. The data directory has no other say in what runs: until plugins are signed, a generation
+     * is what the distribution makes of its features, but for slots that select another of its instances, and any other
+     * one is refused.
      */
     private static StackFiles.Numbered currentStack(
             StackFiles stack, Path home, DistributionLock lock, Set<String> wanted) throws LauncherException {
@@ -176,7 +185,7 @@ public final class Parley implements AutoCloseable {
         if (current == null
                 || !current.generation().lock().equals(lock.hash())
                 || !current.generation().features().equals(names)) {
-            return stack.append(expected);
+            return stack.append(current == null ? expected : expected.selectingAs(current.generation()));
         }
         refuseOthers(current, expected, lock);
         return current;
@@ -202,7 +211,7 @@ public final class Parley implements AutoCloseable {
                         next);
             }
         }
-        if (!current.generation().equals(expected)) {
+        if (!current.generation().equals(expected.selectingAs(current.generation()))) {
             throw new LauncherException(
                     "stack.tampered",
                     "The description of what this node runs was changed; nothing was started.",
@@ -220,7 +229,9 @@ public final class Parley implements AutoCloseable {
         pids.addAll(expected.configurations().keySet());
         pids.removeIf(pid -> Objects.equals(
                 found.configurations().get(pid), expected.configurations().get(pid)));
-        return pids.isEmpty() ? "other providers for a slot" : "the configuration of " + String.join(", ", pids);
+        return pids.isEmpty()
+                ? "slots that select what is not there"
+                : "the configuration of " + String.join(", ", pids);
     }
 
     private static Feature feature(Path home, DistributionLock lock, String name) throws LauncherException {

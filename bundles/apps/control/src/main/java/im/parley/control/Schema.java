@@ -100,8 +100,53 @@ public final class Schema {
             "nextTry",
             NUMBER.described("epoch milliseconds; 0 if none"));
 
-    private static final Shape SLOT =
-            object("slot", TEXT, "instance", TEXT, "filled", FLAG, "problem", TEXT, "inFlight", NUMBER);
+    private static final Shape SLOT = object(
+            "slot",
+            TEXT,
+            "instance",
+            TEXT,
+            "filled",
+            FLAG,
+            "problem",
+            TEXT,
+            "inFlight",
+            NUMBER,
+            "candidates",
+            listOf(TEXT));
+
+    private static final Shape SWAP = object(
+            "slot",
+            TEXT,
+            "from",
+            TEXT,
+            "to",
+            TEXT,
+            "who",
+            TEXT,
+            "why",
+            TEXT,
+            "startedAt",
+            NUMBER,
+            "inFlight",
+            NUMBER.described("leases open at the switch"),
+            "drained",
+            NUMBER.described("of them, finished by themselves"),
+            "cut",
+            NUMBER.described("of them, still running when the drain was over"),
+            "prepareMicros",
+            NUMBER,
+            "drainMicros",
+            NUMBER,
+            "longestPauseMicros",
+            NUMBER.described("longest wait for a lease"),
+            "generation",
+            NUMBER.described("0 if it lasts until the next start"),
+            "undo",
+            TEXT,
+            "words",
+            TEXT.described("the same for people"));
+
+    private static final Shape LEFTOVER = object("bundle", TEXT, "instance", TEXT, "holders", listOf(TEXT));
 
     private static final Shape EGRESS = object(
             "at", NUMBER,
@@ -386,6 +431,39 @@ public final class Schema {
                 "What fills each slot.",
                 "The slots were not listed",
                 object("slots", listOf(SLOT)));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.swap",
+                "Lets another instance fill a slot while the node works.",
+                "Nothing was swapped",
+                SWAP,
+                codes(
+                        "swap.unknown-slot",
+                        "swap.unknown-instance",
+                        "swap.same",
+                        "swap.no-handover",
+                        "swap.not-written",
+                        "slot.test-only"),
+                required("slot", Type.TEXT, "its name"),
+                required("instance", Type.TEXT, "PID~name of a candidate"),
+                optional("why", Type.TEXT, "for the journal"));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.undo",
+                "Takes the newest swap back that was not taken back yet.",
+                "Nothing was taken back",
+                SWAP,
+                codes("swap.nothing-to-undo", "swap.unknown-instance", "swap.not-written"),
+                optional("why", Type.TEXT, "for the journal"));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.leftovers",
+                "Classes of uninstalled bundles that are still in memory, and what holds them; collects garbage first.",
+                "The leftovers were not looked for",
+                object("leftovers", listOf(LEFTOVER)));
     }
 
     private Schema() {}

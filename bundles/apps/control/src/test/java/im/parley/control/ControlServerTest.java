@@ -17,6 +17,7 @@ import im.parley.control.methods.EgressMethods;
 import im.parley.control.methods.MessengerMethods;
 import im.parley.control.methods.RelayMethods;
 import im.parley.control.methods.SessionMethods;
+import im.parley.control.methods.SlotMethods;
 import im.parley.egress.EgressControl;
 import im.parley.protocol.Nip19;
 import im.parley.relay.RelayStatus;
@@ -25,6 +26,8 @@ import im.parley.relayclient.Persona;
 import im.parley.relayclient.PublishResult;
 import im.parley.relayclient.RelayClient;
 import im.parley.relayclient.RelayHealth;
+import im.parley.slot.SwapReport;
+import im.parley.slot.Swaps;
 import im.parley.testkit.Await;
 import java.io.IOException;
 import java.net.URI;
@@ -71,12 +74,31 @@ class ControlServerTest {
         server.deactivate();
     }
 
+    private static final class OneSwap implements Swaps {
+        @Override
+        public SwapReport swap(String slot, String instance, String who, String why) {
+            return new SwapReport(
+                    slot, "a~main", instance, who, why, 1, 3, 2, 1, 10, 20, 1_500, 7, "An undo goes back.");
+        }
+
+        @Override
+        public SwapReport undo(String who, String why) {
+            return new SwapReport("curve", "b~main", "a~main", who, why, 1, 0, 0, 0, 10, 20, 0, 8, "");
+        }
+
+        @Override
+        public List<Leftover> leftovers() {
+            return List.of(new Leftover("x 1.0.0 (9)", "x~main", List.of("thread t")));
+        }
+    }
+
     private List<MethodGroup> groups() {
         return List.of(
                 new SessionMethods(vault),
                 new MessengerMethods(messenger, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
                 new EgressMethods(new OneEntry()),
-                new RelayMethods(new Counters()));
+                new RelayMethods(new Counters()),
+                new SlotMethods(new OneSwap()));
     }
 
     private static String code(JsonNode answer) {
@@ -111,8 +133,12 @@ class ControlServerTest {
                     Map.entry("message.follow", "{}"),
                     Map.entry("ledger.get", "{}"),
                     Map.entry("drops.list", "{}"),
-                    Map.entry("egress.log", "{}"));
-            List<String> notServedHere = List.of("rpc.discover", "node.status", "node.stop", "slots.list");
+                    Map.entry("egress.log", "{}"),
+                    Map.entry("slots.list", "{}"),
+                    Map.entry("slots.swap", "{\"slot\":\"curve\",\"instance\":\"b~main\",\"why\":\"trial\"}"),
+                    Map.entry("slots.undo", "{}"),
+                    Map.entry("slots.leftovers", "{}"));
+            List<String> notServedHere = List.of("rpc.discover", "node.status", "node.stop");
             for (Method method : Schema.all()) {
                 if (notServedHere.contains(method.name())) {
                     continue;

@@ -1,6 +1,7 @@
 package im.parley.slot;
 
 import im.parley.api.lifecycle.ProviderException;
+import java.util.List;
 import org.osgi.annotation.versioning.ProviderType;
 
 /**
@@ -31,10 +32,19 @@ public interface Slot<T> {
     /**
      * @param slot name
      * @param instance {@code PID~name} that is open, or empty
-     * @param problem why nothing is open, or empty
+     * @param problem why nothing is open, or what is wrong although something is; or empty
      * @param inFlight leases open now
+     * @param candidates instances that could fill it, sorted
      */
-    record Status(String slot, String instance, String problem, int inFlight) {
+    record Status(String slot, String instance, String problem, int inFlight, List<String> candidates) {
+        public Status(String slot, String instance, String problem, int inFlight) {
+            this(slot, instance, problem, inFlight, List.of());
+        }
+
+        public Status {
+            candidates = List.copyOf(candidates);
+        }
+
         public boolean filled() {
             return !instance.isEmpty();
         }

@@ -6,11 +6,9 @@ import im.parley.control.ControlConfiguration;
 import im.parley.control.ControlException;
 import im.parley.control.MethodGroup;
 import im.parley.control.Readiness;
-import im.parley.slot.Slot;
 import im.parley.vault.Vault;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +22,7 @@ import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicy;
 
-/** The node as a whole: status, slots, stop. */
+/** The node as a whole: status, stop. */
 @Component(
         name = "im.parley.control.node",
         service = MethodGroup.class,
@@ -37,9 +35,6 @@ public final class NodeMethods implements MethodGroup {
     private final Vault vault;
     private final Readiness readiness;
     private final long startedAt;
-
-    @Reference(service = Slot.class, cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
-    private volatile List<Slot<?>> slots = List.of();
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
     private volatile List<AddressSource> addresses = List.of();
@@ -61,15 +56,14 @@ public final class NodeMethods implements MethodGroup {
 
     @Override
     public Set<String> names() {
-        return Set.of("node.status", "node.stop", "slots.list");
+        return Set.of("node.status", "node.stop");
     }
 
     @Override
     public Map<String, Object> call(Call call) throws ControlException {
         return switch (call.method()) {
             case "node.status" -> status();
-            case "node.stop" -> stop();
-            default -> slots();
+            default -> stop();
         };
     }
 
@@ -112,22 +106,5 @@ public final class NodeMethods implements MethodGroup {
                     Kind.INTERNAL, "node.stop-failed", "The framework refused: " + e.getMessage() + ".");
         }
         return Map.of("stopping", true);
-    }
-
-    private Map<String, Object> slots() {
-        List<Map<String, Object>> found = new ArrayList<>();
-        slots.stream()
-                .map(Slot::status)
-                .sorted(Comparator.comparing(Slot.Status::slot))
-                .forEach(status -> {
-                    Map<String, Object> slot = new LinkedHashMap<>();
-                    slot.put("slot", status.slot());
-                    slot.put("instance", status.instance());
-                    slot.put("filled", status.filled());
-                    slot.put("problem", status.problem());
-                    slot.put("inFlight", status.inFlight());
-                    found.add(slot);
-                });
-        return Map.of("slots", found);
     }
 }

@@ -7,11 +7,14 @@ import im.parley.slot.Lease;
 import im.parley.slot.Slot;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
+import org.osgi.framework.Bundle;
 import org.osgi.framework.Constants;
 import org.osgi.framework.ServiceReference;
 import org.osgi.service.component.ComponentServiceObjects;
@@ -31,6 +34,9 @@ import org.slf4j.LoggerFactory;
 /**
  * A slot as configured: the selected instance or nothing. Service ranking plays no part, and a provider object is got
  * and opened only when the slot prepares it, so that an unselected store never opens.
+ *
+ * <p>A swap replaces the selection while the slot works, see {@link #replace}. Configuration Admin still holds the
+ * selection of the start; the stack generation has the new one for the next.
  */
 @Component(
         name = ConfiguredSlot.PID,
@@ -38,7 +44,7 @@ import org.slf4j.LoggerFactory;
         immediate = true,
         configurationPolicy = ConfigurationPolicy.REQUIRE)
 @Designate(ocd = ConfiguredSlot.Config.class, factory = true)
-public final class ConfiguredSlot implements Slot<Object> {
+public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
     static final String PID = "im.parley.slot";
     /** The only slot with a preference list; every other one has the configured instance or nothing. */
     private static final String SLOT_WITH_PREFERENCES = "curve";
@@ -59,20 +65,36 @@ public final class ConfiguredSlot implements Slot<Object> {
                 description =
                         "The provider instance, PID~name. Only the slot curve takes several, in order of preference.")
         String[] select();
+
+        @AttributeDefinition(
+                description =
+                        "What a swap has to move: none if the providers of the slot keep nothing between two calls."
+                                + " Empty if what they keep cannot be moved, so that a swap is refused.")
+        String handover() default "";
     }
 
     private final String name;
-    private final List<String> select;
+    private final boolean stateless;
     private final SlotHost host;
-    private final Map<String, Candidate> candidates = new ConcurrentHashMap<>();
     private final Object opening = new Object();
+    private final Object swapping = new Object();
     private volatile @Nullable Holder<Object> current;
     private volatile boolean stopped;
+    private final AtomicLong longestWaitNanos = new AtomicLong();
+
+    // With the lock on opening.
+    private List<String> select;
+    private final Map<String, List<Candidate>> candidates = new TreeMap<>();
     private @Nullable ProviderException lastFailure;
     private Instant retryAt = Instant.EPOCH;
+    private String warning = "";
 
+    /** @param bundle it comes from; null only in tests without a framework */
     private record Candidate(
-            ServiceReference<Provider<?>> reference, ComponentServiceObjects<Provider<?>> objects, boolean testOnly) {}
+            ServiceReference<Provider<?>> reference,
+            ComponentServiceObjects<Provider<?>> objects,
+            boolean testOnly,
+            @Nullable Bundle bundle) {}
 
     @Activate
     public ConfiguredSlot(@Reference SlotHost host, Config config) {
@@ -89,14 +111,25 @@ public final class ConfiguredSlot implements Slot<Object> {
             throw new IllegalArgumentException(PID + " select of slot " + name + " names " + select.size()
                     + " instances, but only the slot " + SLOT_WITH_PREFERENCES + " takes a preference list");
         }
+        String handover = config.handover() == null ? "" : config.handover();
+        if (!handover.isEmpty() && !handover.equals("none")) {
+            throw new IllegalArgumentException(
+                    PID + " handover=" + handover + " of slot " + name + " is not none, and nothing else is known");
+        }
+        this.stateless = !handover.isEmpty();
         this.host = host;
+        host.add(this);
     }
 
     @Deactivate
     void deactivate() {
+        host.remove(this);
         stopped = true;
-        Holder<Object> holder = current;
-        current = null;
+        Holder<Object> holder;
+        synchronized (opening) {
+            holder = current;
+            current = null;
+        }
         retire(holder);
     }
 
@@ -105,14 +138,17 @@ public final class ConfiguredSlot implements Slot<Object> {
             ServiceReference<Provider<?>> reference,
             ComponentServiceObjects<Provider<?>> objects,
             Map<String, ?> properties) {
-        if (!name.equals(properties.get(Provider.SLOT))) {
-            return;
-        }
-        Object pid = properties.get(Constants.SERVICE_PID);
-        if (pid instanceof String instance && select.contains(instance)) {
-            candidates.put(
-                    instance,
-                    new Candidate(reference, objects, Boolean.TRUE.equals(properties.get(Provider.TEST_ONLY))));
+        if (name.equals(properties.get(Provider.SLOT)) && properties.get(Constants.SERVICE_PID) instanceof String pid) {
+            synchronized (opening) {
+                candidates
+                        .computeIfAbsent(pid, unused -> new ArrayList<>())
+                        .add(new Candidate(
+                                reference,
+                                objects,
+                                Boolean.TRUE.equals(properties.get(Provider.TEST_ONLY)),
+                                // Asked for now: a service that has left no longer knows.
+                                reference.getBundle()));
+            }
         }
     }
 
@@ -120,19 +156,23 @@ public final class ConfiguredSlot implements Slot<Object> {
             ServiceReference<Provider<?>> reference,
             ComponentServiceObjects<Provider<?>> objects,
             Map<String, ?> properties) {
-        Object pid = properties.get(Constants.SERVICE_PID);
-        if (!(pid instanceof String instance)) {
+        if (!(properties.get(Constants.SERVICE_PID) instanceof String instance)) {
             return;
         }
-        Candidate gone = candidates.get(instance);
-        if (gone == null || !gone.reference().equals(reference)) {
-            return;
-        }
-        candidates.remove(instance, gone);
         Holder<Object> holder;
         synchronized (opening) {
+            List<Candidate> same = candidates.get(instance);
+            if (same == null) {
+                return;
+            }
+            // The first of them is the one that was opened, if any was.
+            boolean wasFirst = same.get(0).reference().equals(reference);
+            same.removeIf(candidate -> candidate.reference().equals(reference));
+            if (same.isEmpty()) {
+                candidates.remove(instance);
+            }
             holder = current;
-            if (holder == null || !holder.instance().equals(instance)) {
+            if (!wasFirst || holder == null || !holder.instance().equals(instance)) {
                 return;
             }
             current = null;
@@ -141,13 +181,20 @@ public final class ConfiguredSlot implements Slot<Object> {
         retire(holder);
     }
 
-    private void retire(@Nullable Holder<Object> holder) {
-        if (holder != null) {
-            int cut = holder.retire(DRAIN);
-            if (cut > 0) {
-                LOG.warn("Slot {}: {} left with {} calls still running after {}", name, holder.instance(), cut, DRAIN);
-            }
+    private Holder.Retirement retire(@Nullable Holder<Object> holder) {
+        if (holder == null) {
+            return new Holder.Retirement(0, 0);
         }
+        Holder.Retirement ended = holder.retire(DRAIN);
+        if (ended.cut() > 0) {
+            LOG.warn(
+                    "Slot {}: {} left with {} calls still running after {}",
+                    name,
+                    holder.instance(),
+                    ended.cut(),
+                    DRAIN);
+        }
+        return ended;
     }
 
     @Override
@@ -157,16 +204,22 @@ public final class ConfiguredSlot implements Slot<Object> {
 
     @Override
     public Lease<Object> acquire() throws ProviderException {
-        while (true) {
-            Holder<Object> holder = current;
+        Holder<Object> holder = current;
+        Lease<Object> lease = holder == null ? null : holder.lease();
+        if (lease != null) {
+            return lease;
+        }
+        long since = System.nanoTime();
+        while (lease == null) {
+            holder = current;
             if (holder == null) {
                 holder = open();
             }
-            Lease<Object> lease = holder.lease();
-            if (lease != null) {
-                return lease;
-            }
+            lease = holder.lease();
         }
+        long waited = System.nanoTime() - since;
+        longestWaitNanos.accumulateAndGet(waited, Math::max);
+        return lease;
     }
 
     private Holder<Object> open() throws ProviderException {
@@ -202,7 +255,7 @@ public final class ConfiguredSlot implements Slot<Object> {
     private Holder<Object> openFirst() throws ProviderException {
         ProviderException failure = null;
         for (String instance : select) {
-            Candidate candidate = candidates.get(instance);
+            Candidate candidate = candidate(instance);
             if (candidate == null) {
                 continue;
             }
@@ -219,6 +272,103 @@ public final class ConfiguredSlot implements Slot<Object> {
                 ? failure
                 : unavailable("None of " + select + " is there: check that its bundle is installed and configured.");
     }
+
+    private @Nullable Candidate candidate(String instance) {
+        List<Candidate> same = candidates.get(instance);
+        return same == null ? null : same.get(0);
+    }
+
+    /**
+     * Puts another instance in the place of what fills the slot. The new one is opened while the old one serves; then it
+     * is written down, then it serves.
+     *
+     * @param write makes the selection, in order of preference, that of the next start; nothing was changed if it fails
+     */
+    Replaced replace(String instance, Write write) throws ProviderException {
+        synchronized (swapping) {
+            Candidate candidate;
+            List<String> selection = new ArrayList<>();
+            synchronized (opening) {
+                candidate = checked(instance);
+                selection.add(instance);
+                if (name.equals(SLOT_WITH_PREFERENCES)) {
+                    select.stream().filter(other -> !other.equals(instance)).forEach(selection::add);
+                }
+            }
+            long began = System.nanoTime();
+            Holder<Object> next = open(instance, candidate);
+            long opened = System.nanoTime();
+            long generation;
+            try {
+                generation = write.select(selection);
+            } catch (ProviderException e) {
+                next.retire(Duration.ZERO);
+                throw e;
+            }
+            Holder<Object> old;
+            longestWaitNanos.set(0);
+            synchronized (opening) {
+                if (stopped || candidate(instance) != candidate) {
+                    next.retire(Duration.ZERO);
+                    write.select(select);
+                    throw unavailable(instance + " left while it was prepared.");
+                }
+                old = current;
+                current = next;
+                select = List.copyOf(selection);
+                lastFailure = null;
+                warning = "";
+            }
+            long switched = System.nanoTime();
+            Holder.Retirement ended = retire(old);
+            LOG.info(
+                    "Slot {} is filled by {}, no longer by {}",
+                    name,
+                    instance,
+                    old == null ? "nothing" : old.instance());
+            return new Replaced(
+                    old == null ? "" : old.instance(),
+                    ended,
+                    opened - began,
+                    System.nanoTime() - switched,
+                    longestWaitNanos.get(),
+                    generation);
+        }
+    }
+
+    /** With the lock on opening: a candidate that may be swapped in. */
+    private Candidate checked(String instance) throws ProviderException {
+        Candidate candidate = candidate(instance);
+        if (!stateless) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    "swap.no-handover",
+                    "What fills the slot " + name + " keeps data that this version cannot move to another provider.");
+        }
+        if (candidate == null) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    "swap.unknown-instance",
+                    instance + " is no candidate for the slot " + name + "; there are "
+                            + String.join(", ", candidates.keySet()) + ".");
+        }
+        Holder<Object> now = current;
+        if (now != null && now.instance().equals(instance)) {
+            throw new ProviderException(Kind.REJECTED, "swap.same", instance + " fills the slot " + name + " already.");
+        }
+        return candidate;
+    }
+
+    /** What the next start selects. */
+    @FunctionalInterface
+    interface Write {
+        /** @return the stack generation that has it; 0 if it is not kept */
+        long select(List<String> selection) throws ProviderException;
+    }
+
+    /** A switch as it went, times in nanoseconds. */
+    record Replaced(
+            String from, Holder.Retirement ended, long prepare, long drain, long longestWait, long generation) {}
 
     private Holder<Object> open(String instance, Candidate candidate) throws ProviderException {
         if (candidate.testOnly() && !host.testing()) {
@@ -251,7 +401,10 @@ public final class ConfiguredSlot implements Slot<Object> {
         }
         Object opened = object;
         LeasedContext handed = context;
-        return new Holder<>(instance, opened, () -> release(instance, candidate, provider, opened, handed));
+        return new Holder<>(
+                instance,
+                stateless ? Border.around(opened, instance, this) : opened,
+                () -> release(instance, candidate, provider, opened, handed));
     }
 
     private Provider<?> service(String instance, Candidate candidate) throws ProviderException {
@@ -272,12 +425,13 @@ public final class ConfiguredSlot implements Slot<Object> {
                 Kind.INTERNAL, "slot.provider-bug", instance + " failed while opening; the log has the cause.");
     }
 
-    private static void release(
+    private void release(
             String instance,
             Candidate candidate,
             Provider<?> provider,
             Object object,
             @Nullable LeasedContext context) {
+        host.loaders().retired(instance, candidate.bundle(), object);
         try {
             if (object instanceof AutoCloseable closeable) {
                 closeable.close();
@@ -302,20 +456,53 @@ public final class ConfiguredSlot implements Slot<Object> {
         }
     }
 
-    private ProviderException unavailable(String text) {
-        return new ProviderException(Kind.UNAVAILABLE, "slot.empty", "Slot " + name + " is empty. " + text);
+    @Override
+    public void faulty(String instance, String last) {
+        Holder<Object> now = current;
+        if (now != null && now.instance().equals(instance)) {
+            host.quarantine(this, instance, last);
+        }
+    }
+
+    @Override
+    public Instant now() {
+        return host.clock().instant();
+    }
+
+    /** As selected, in order. */
+    List<String> preferences() {
+        synchronized (opening) {
+            return select;
+        }
+    }
+
+    /** Shown with the status until the next swap. */
+    void warn(String text) {
+        synchronized (opening) {
+            warning = text;
+        }
+    }
+
+    private ProviderException unavailable(String why) {
+        return new ProviderException(Kind.UNAVAILABLE, "slot.empty", "Slot " + name + " is empty. " + why);
     }
 
     @Override
     public Status status() {
         Holder<Object> holder = current;
+        String problem = "";
         if (holder == null) {
             try {
                 holder = open();
             } catch (ProviderException e) {
-                return new Status(name, "", e.code() + ": " + e.getMessage(), 0);
+                problem = e.code() + ": " + e.getMessage();
             }
         }
-        return new Status(name, holder.instance(), "", holder.leases());
+        synchronized (opening) {
+            List<String> known = List.copyOf(candidates.keySet());
+            return holder == null
+                    ? new Status(name, "", problem, 0, known)
+                    : new Status(name, holder.instance(), warning, holder.leases(), known);
+        }
     }
 }

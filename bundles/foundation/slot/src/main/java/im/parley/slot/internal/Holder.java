@@ -14,6 +14,18 @@ final class Holder<T> {
     private boolean retired;
     private boolean closed;
 
+    /**
+     * How a retirement went.
+     *
+     * @param inFlight leases open when it began
+     * @param cut of them, those that outlived the drain
+     */
+    record Retirement(int inFlight, int cut) {
+        int drained() {
+            return inFlight - cut;
+        }
+    }
+
     /** @param release closes the object and gives the service back; run once */
     Holder(String instance, T object, Runnable release) {
         this.instance = instance;
@@ -38,15 +50,13 @@ final class Holder<T> {
         return new HeldLease();
     }
 
-    /**
-     * Ends this holder: no new leases, wait for the open ones, close.
-     *
-     * @return leases that were cut because they outlived the drain
-     */
-    int retire(Duration drain) {
+    /** Ends this holder: no new leases, wait for the open ones, close. */
+    Retirement retire(Duration drain) {
+        int inFlight;
         int cut;
         synchronized (this) {
             retired = true;
+            inFlight = leases;
             long deadline = System.nanoTime() + drain.toNanos();
             boolean interrupted = false;
             while (leases > 0 && !interrupted) {
@@ -63,12 +73,12 @@ final class Holder<T> {
             }
             cut = leases;
             if (closed) {
-                return 0;
+                return new Retirement(0, 0);
             }
             closed = true;
         }
         release.run();
-        return cut;
+        return new Retirement(inFlight, cut);
     }
 
     private synchronized void returned() {
@@ -82,6 +92,10 @@ final class Holder<T> {
         return retired;
     }
 
+    private synchronized boolean isClosed() {
+        return closed;
+    }
+
     private final class HeldLease implements Lease<T> {
         private final AtomicBoolean open = new AtomicBoolean(true);
 
@@ -89,6 +103,10 @@ final class Holder<T> {
         public T get() {
             if (!open.get()) {
                 throw new IllegalStateException("the lease on " + instance + " is closed");
+            }
+            if (isClosed()) {
+                throw new IllegalStateException(
+                        "the lease on " + instance + " was cut: it outlived the drain of a swap");
             }
             return object;
         }

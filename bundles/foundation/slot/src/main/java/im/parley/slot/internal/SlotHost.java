@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.InstantSource;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +62,9 @@ public final class SlotHost {
     private final boolean testing;
     private final int threads;
     private final Set<LockHook> lockHooks = ConcurrentHashMap.newKeySet();
+    private final Map<String, ConfiguredSlot> slots = new ConcurrentHashMap<>();
+    private final Loaders loaders = new Loaders();
+    private volatile @Nullable Quarantine quarantine;
     private volatile @Nullable SecretsSource secrets;
     private volatile @Nullable EgressSource egress;
 
@@ -173,6 +178,46 @@ public final class SlotHost {
     void unbindEgress(EgressSource source) {
         if (egress == source) {
             egress = null;
+        }
+    }
+
+    /** Told when a provider has failed too often. */
+    @FunctionalInterface
+    interface Quarantine {
+        /** Must return at once: it is called by whoever met the last fault. */
+        void faulty(ConfiguredSlot slot, String instance, String last);
+    }
+
+    void add(ConfiguredSlot slot) {
+        slots.put(slot.name(), slot);
+    }
+
+    void remove(ConfiguredSlot slot) {
+        slots.remove(slot.name(), slot);
+    }
+
+    @Nullable
+    ConfiguredSlot slot(String name) {
+        return slots.get(name);
+    }
+
+    /** Sorted. */
+    List<String> slotNames() {
+        return slots.keySet().stream().sorted().toList();
+    }
+
+    Loaders loaders() {
+        return loaders;
+    }
+
+    void quarantine(@Nullable Quarantine whoActs) {
+        quarantine = whoActs;
+    }
+
+    void quarantine(ConfiguredSlot slot, String instance, String last) {
+        Quarantine whoActs = quarantine;
+        if (whoActs != null) {
+            whoActs.faulty(slot, instance, last);
         }
     }
 

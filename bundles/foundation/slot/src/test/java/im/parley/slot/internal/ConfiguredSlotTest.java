@@ -13,9 +13,15 @@ import im.parley.api.lifecycle.ProviderContext;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.api.lifecycle.Secrets;
+import im.parley.api.scheme.EncryptionScheme;
+import im.parley.api.scheme.Input;
+import im.parley.api.scheme.Moment;
+import im.parley.api.scheme.Step;
 import im.parley.slot.EgressSource;
 import im.parley.slot.Lease;
 import im.parley.slot.SecretsSource;
+import im.parley.slot.SwapReport;
+import im.parley.testkit.Await;
 import im.parley.testkit.SeededRandom;
 import im.parley.testkit.SettableClock;
 import java.lang.annotation.Annotation;
@@ -26,7 +32,13 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,6 +50,8 @@ class ConfiguredSlotTest {
     Path data = Path.of("unset");
 
     private final SettableClock clock = new SettableClock(Instant.parse("2026-11-22T10:00:00Z"));
+    private static final Moment MOMENT = new Moment(1, new byte[32]);
+
     private final SecretsSource noSecrets = instance -> new NoSecrets();
     private boolean testing;
 
@@ -217,6 +231,192 @@ class ConfiguredSlotTest {
         assertEquals("changed", seen.getMessage());
     }
 
+    @Test
+    void aSwapServesWithoutAGapAndDrainsTheOldOne() throws Exception {
+        ConfiguredSlot slot = stateless("scheme", "a~main");
+        Fake first = new Fake("a~main");
+        Fake second = new Fake("b~main");
+        first.bindTo(slot);
+        second.bindTo(slot);
+        Lease<Object> underWay = slot.acquire();
+        List<List<String>> written = new ArrayList<>();
+        ExecutorService executor = Executors.newFixedThreadPool(3);
+        try {
+            AtomicBoolean over = new AtomicBoolean();
+            AtomicInteger served = new AtomicInteger();
+            List<Future<?>> users = new ArrayList<>();
+            for (int i = 0; i < 2; i++) {
+                users.add(executor.submit(() -> {
+                    while (!over.get()) {
+                        slot.acquire().close();
+                        served.incrementAndGet();
+                    }
+                    return null;
+                }));
+            }
+            Await.until("the slot is in use", () -> served.get() > 1_000);
+            Future<ConfiguredSlot.Replaced> swap = executor.submit(() -> slot.replace("b~main", selection -> {
+                written.add(selection);
+                assertEquals(0, first.closed, "the old one serves while the new one is written down");
+                return 7;
+            }));
+            Await.until("the old lease is asked to end", underWay::retiring);
+            try (Lease<Object> fresh = slot.acquire()) {
+                assertEquals("b~main", fresh.instance());
+            }
+            assertEquals(0, first.closed);
+            underWay.close();
+            ConfiguredSlot.Replaced done = swap.get();
+            over.set(true);
+            for (Future<?> user : users) {
+                user.get();
+            }
+            assertEquals("a~main", done.from());
+            assertEquals(0, done.ended().cut());
+            assertTrue(done.ended().inFlight() >= 1);
+            assertEquals(7, done.generation());
+            assertEquals(List.of(List.of("b~main")), written);
+            assertEquals(1, first.closed);
+            assertEquals(first.got, first.given);
+            assertEquals(List.of("a~main", "b~main"), slot.status().candidates());
+        } finally {
+            executor.shutdownNow();
+        }
+    }
+
+    @Test
+    void aSwapThatFailsBeforeTheSwitchChangesNothing() throws Exception {
+        ConfiguredSlot slot = stateless("scheme", "a~main");
+        Fake first = new Fake("a~main");
+        Fake second = new Fake("b~main");
+        first.bindTo(slot);
+        second.bindTo(slot);
+        slot.acquire().close();
+        second.failure = new ProviderException(Kind.UNAVAILABLE, "scheme.broken", "not today");
+        assertEquals("scheme.broken", refused(slot, "b~main", selection -> 1));
+        second.failure = null;
+        assertEquals("swap.not-written", refused(slot, "b~main", selection -> {
+            throw new ProviderException(Kind.UNAVAILABLE, "swap.not-written", "no room");
+        }));
+        assertEquals(second.got, second.given);
+        assertEquals("swap.same", refused(slot, "a~main", selection -> 1));
+        assertEquals("swap.unknown-instance", refused(slot, "c~main", selection -> 1));
+        assertEquals("a~main", slot.status().instance());
+        assertEquals(0, first.closed);
+
+        ConfiguredSlot store = slot("storage.records", "a~main");
+        first.bindTo(store);
+        second.bindTo(store);
+        assertEquals("swap.no-handover", refused(store, "b~main", selection -> 1));
+    }
+
+    private static String refused(ConfiguredSlot slot, String instance, ConfiguredSlot.Write write) {
+        return assertThrows(ProviderException.class, () -> slot.replace(instance, write))
+                .code();
+    }
+
+    @Test
+    void undoTakesTheNewestSwapBackAndOnlyOnce() throws Exception {
+        ConfiguredSlot slot = stateless("curve", "a~main", "b~main");
+        new Fake("a~main").bindTo(slot);
+        new Fake("b~main").bindTo(slot);
+        new Fake("c~main").bindTo(slot);
+        slot.acquire().close();
+        Kept kept = new Kept();
+        SwapDesk desk = new SwapDesk(host, kept);
+        SwapReport report = desk.swap("curve", "c~main", "operator", "trial");
+        assertEquals("a~main", report.from());
+        assertEquals(1, report.generation());
+        assertTrue(report.words().contains("a~main gave way to c~main"), report.words());
+        assertEquals(
+                List.of("c~main", "a~main", "b~main"), kept.selections.get(0).select());
+        desk.swap("curve", "b~main", "operator", "");
+        assertEquals("c~main", desk.undo("operator", "").to());
+        assertEquals(2, kept.selections.get(2).undoes());
+        assertEquals("a~main", desk.undo("operator", "").to());
+        assertEquals(
+                "swap.nothing-to-undo",
+                assertThrows(ProviderException.class, () -> desk.undo("operator", ""))
+                        .code());
+        kept.open = new Stack.Undoable("curve", "b~main", "a~main", 9);
+        assertEquals("b~main", desk.undo("operator", "after a restart").to());
+        assertEquals(9, kept.selections.get(4).undoes());
+        assertEquals(
+                "swap.unknown-slot",
+                assertThrows(ProviderException.class, () -> desk.swap("nothing", "a~main", "operator", ""))
+                        .code());
+        desk.deactivate();
+    }
+
+    @Test
+    void threeFaultsInAMinuteBringThePreviousInstanceBack() throws Exception {
+        ConfiguredSlot slot = stateless("scheme", "a~main");
+        Fake good = new Fake("a~main");
+        Fake bad = new Fake("b~main");
+        good.scheme = true;
+        bad.scheme = true;
+        bad.stepFailure = new NoClassDefFoundError("half of it is missing");
+        good.bindTo(slot);
+        bad.bindTo(slot);
+        SwapDesk desk = new SwapDesk(host, new Kept());
+        slot.acquire().close();
+        desk.swap("scheme", "b~main", "operator", "upgrade");
+        fail(slot);
+        fail(slot);
+        clock.advance(Duration.ofSeconds(61));
+        fail(slot);
+        fail(slot);
+        assertEquals("b~main", slot.status().instance(), "two and two, not three in a minute");
+        fail(slot);
+        Await.until("the previous one is back", () -> slot.status().instance().equals("a~main"));
+        Await.until("health says so", () -> slot.status().problem().startsWith("slot.quarantined"));
+        try (Lease<Object> lease = slot.acquire()) {
+            ((EncryptionScheme) lease.get()).step(new byte[0], new Input.Tick(MOMENT));
+        }
+        desk.deactivate();
+    }
+
+    private static void fail(ConfiguredSlot slot) throws ProviderException {
+        try (Lease<Object> lease = slot.acquire()) {
+            EncryptionScheme scheme = (EncryptionScheme) lease.get();
+            Throwable seen = assertThrows(Throwable.class, () -> scheme.step(new byte[0], new Input.Tick(MOMENT)));
+            assertTrue(
+                    seen instanceof IllegalStateException || seen instanceof ProviderException,
+                    "nothing of the plugin crosses: " + seen);
+            assertSame(null, seen.getCause());
+        }
+    }
+
+    /** A stack that keeps everything in memory. */
+    private static final class Kept implements Stack {
+        private final List<Selection> selections = new ArrayList<>();
+        private final List<Long> done = new ArrayList<>();
+        private @Nullable Undoable open;
+
+        @Override
+        public Selected select(Selection selection) {
+            selections.add(selection);
+            return new Selected(selections.size(), selections.size());
+        }
+
+        @Override
+        public void done(long entry, SwapReport report) {
+            done.add(entry);
+        }
+
+        @Override
+        public @Nullable Undoable undoable() {
+            return open;
+        }
+    }
+
+    private ConfiguredSlot stateless(String name, String... select) {
+        slot(name, select);
+        return new ConfiguredSlot(
+                host,
+                config(ConfiguredSlot.Config.class, Map.of("parley_slot", name, "select", select, "handover", "none")));
+    }
+
     private ConfiguredSlot slot(String name, String... select) {
         host = new SlotHost(
                 clock,
@@ -247,6 +447,8 @@ class ConfiguredSlotTest {
         private @Nullable Error closeFailure;
         private boolean testOnly;
         private boolean opensNothing;
+        private boolean scheme;
+        private @Nullable Error stepFailure;
         private int opened;
         private int closed;
         private int got;
@@ -262,6 +464,7 @@ class ConfiguredSlotTest {
                     (proxy, method, arguments) -> switch (method.getName()) {
                         case "equals" -> proxy == arguments[0];
                         case "hashCode" -> System.identityHashCode(proxy);
+                        case "getBundle" -> null;
                         default -> throw new UnsupportedOperationException(method.getName());
                     });
         }
@@ -293,12 +496,46 @@ class ConfiguredSlotTest {
             if (opensNothing) {
                 return null;
             }
+            if (scheme) {
+                return new Scheme();
+            }
             return (AutoCloseable) () -> {
                 closed++;
                 if (closeFailure != null) {
                     throw closeFailure;
                 }
             };
+        }
+
+        /** A pure function that fails as it is told. */
+        private final class Scheme implements EncryptionScheme {
+            @Override
+            public String schemeId() {
+                return "test";
+            }
+
+            @Override
+            public String suiteId() {
+                return "1";
+            }
+
+            @Override
+            public int stateVersion() {
+                return 1;
+            }
+
+            @Override
+            public Set<Integer> rumorKinds() {
+                return Set.of(14);
+            }
+
+            @Override
+            public Step step(byte[] state, Input input) {
+                if (stepFailure != null) {
+                    throw stepFailure;
+                }
+                return new Step(state, List.of());
+            }
         }
 
         @Override

@@ -39,15 +39,16 @@ class HolderTest {
         Lease<Object> lease = lease();
         ExecutorService executor = Executors.newSingleThreadExecutor();
         try {
-            Future<Integer> cut = executor.submit(() -> holder.retire(Duration.ofSeconds(30)));
+            Future<Holder.Retirement> ended = executor.submit(() -> holder.retire(Duration.ofSeconds(30)));
             Await.until("the lease sees that it is retiring", lease::retiring);
             assertNull(holder.lease(), "no new lease on a retired holder");
             assertEquals(0, released.get(), "in-flight work still runs");
             assertSame(object, lease.get());
             lease.close();
-            assertEquals(0, cut.get());
+            assertEquals(new Holder.Retirement(1, 0), ended.get());
+            assertEquals(1, ended.get().drained());
             assertEquals(1, released.get());
-            assertEquals(0, holder.retire(Duration.ZERO));
+            assertEquals(new Holder.Retirement(0, 0), holder.retire(Duration.ZERO));
             assertEquals(1, released.get());
         } finally {
             executor.shutdownNow();
@@ -57,8 +58,9 @@ class HolderTest {
     @Test
     void aLeaseThatOutlivesTheDrainIsCutAndCounted() {
         Lease<Object> lease = lease();
-        assertEquals(1, holder.retire(Duration.ofMillis(20)));
+        assertEquals(new Holder.Retirement(1, 1), holder.retire(Duration.ofMillis(20)));
         assertEquals(1, released.get());
+        assertThrows(IllegalStateException.class, lease::get, "its object is closed");
         lease.close();
     }
 
@@ -86,7 +88,7 @@ class HolderTest {
             }));
         }
         Await.until("some work was done", () -> used.get() > 10_000);
-        assertEquals(0, busy.retire(Duration.ofSeconds(10)));
+        assertEquals(0, busy.retire(Duration.ofSeconds(10)).cut());
         for (Future<?> user : users) {
             user.get();
         }

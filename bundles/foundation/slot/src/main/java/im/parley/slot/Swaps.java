@@ -1,0 +1,48 @@
+package im.parley.slot;
+
+import im.parley.api.lifecycle.ProviderException;
+import java.util.List;
+import org.osgi.annotation.versioning.ProviderType;
+
+/**
+ * Changes what fills a slot while the node works. Thread-safe; one swap at a time, others wait for it. Blocks: opening the
+ * new object, and up to four seconds of drain.
+ *
+ * <p>A swap checks, prepares (opens the new object while the old one serves), writes the next stack generation, switches in
+ * one step, lets open leases finish, cuts those that do not, and closes the old object. Until the switch a failure changes
+ * nothing; killed at any instant, the node boots with the old or the new instance.
+ */
+@ProviderType
+public interface Swaps {
+    /**
+     * Makes an instance fill a slot. In the slot {@code curve} it becomes the first of the preference list.
+     *
+     * @param slot name
+     * @param instance {@code PID~name}, a candidate of that slot
+     * @param who asks, one word
+     * @param why for the journal; may be empty
+     * @throws ProviderException {@code REJECTED swap.unknown-slot}, {@code swap.unknown-instance}, {@code swap.same}, {@code
+     *     swap.no-handover} (the slot keeps state that is not moved), what opening the new object fails with, and {@code
+     *     UNAVAILABLE swap.not-written} if the stack generation cannot be written; in all cases the old object serves on
+     */
+    SwapReport swap(String slot, String instance, String who, String why) throws ProviderException;
+
+    /**
+     * Takes the newest swap back that was not taken back yet, also after a restart.
+     *
+     * @throws ProviderException {@code REJECTED swap.nothing-to-undo}, and as {@link #swap}
+     */
+    SwapReport undo(String who, String why) throws ProviderException;
+
+    /** What was retired since the start and is not proven gone, the oldest first. Asks the collector; takes a moment. */
+    List<Leftover> leftovers();
+
+    /**
+     * A class loader that outlived its bundle.
+     *
+     * @param bundle symbolic name, version and id
+     * @param instance last {@code PID~name} that a slot opened from it
+     * @param holders what is known to hold it: services in use, threads, open leases; may be empty
+     */
+    record Leftover(String bundle, String instance, List<String> holders) {}
+}

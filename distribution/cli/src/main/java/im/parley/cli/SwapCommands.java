@@ -1,0 +1,70 @@
+package im.parley.cli;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Changes what fills a slot while the node works. */
+final class SwapCommands {
+    private SwapCommands() {}
+
+    /** Puts another instance in. */
+    @Command(
+            name = "swap",
+            description =
+                    "Lets another part fill a slot while people write. What is under way finishes on the old one.")
+    static final class Swap extends BaseCommand {
+        @Parameters(index = "0", paramLabel = "SLOT", description = "The slot, as ./parley slots names it.")
+        private String slot = "";
+
+        @Parameters(index = "1", paramLabel = "INSTANCE", description = "PID~name of a candidate.")
+        private String instance = "";
+
+        @Option(names = "--why", paramLabel = "TEXT", description = "Why, for the journal.")
+        private @Nullable String why;
+
+        Swap(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure {
+            Map<String, Object> params = new LinkedHashMap<>();
+            params.put("slot", slot);
+            params.put("instance", instance);
+            if (why != null) {
+                params.put("why", why);
+            }
+            Map<String, Object> report = ask("slots.swap", params);
+            show(report, Plain.line(Answer.text(report, "words")));
+            return Exit.OK;
+        }
+    }
+
+    /** Takes the newest one back. */
+    @Command(
+            name = "undo",
+            description = "Takes the newest swap back that was not taken back yet, also after a restart.")
+    static final class Undo extends BaseCommand {
+        @Option(names = "--why", paramLabel = "TEXT", description = "Why, for the journal.")
+        private @Nullable String why;
+
+        Undo(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure {
+            Map<String, Object> params = new LinkedHashMap<>();
+            if (why != null) {
+                params.put("why", why);
+            }
+            Map<String, Object> report = ask("slots.undo", params);
+            show(report, Plain.line(Answer.text(report, "words")));
+            return Exit.OK;
+        }
+    }
+}
