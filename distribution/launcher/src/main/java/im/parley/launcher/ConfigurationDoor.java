@@ -6,8 +6,10 @@ import java.util.Dictionary;
 import java.util.Hashtable;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
+import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
 
 /**
@@ -27,7 +29,7 @@ final class ConfigurationDoor {
      */
     static void apply(BundleContext context, List<Bundle> bundles, Map<String, Map<String, Object>> configurations)
             throws LauncherException {
-        ServiceReference<?> reference = context.getServiceReference(SERVICE);
+        ServiceReference<?> reference = reference(context);
         Object admin = reference == null ? null : context.getService(reference);
         if (reference == null || admin == null) {
             throw new LauncherException(
@@ -63,6 +65,19 @@ final class ConfigurationDoor {
                     e);
         } finally {
             context.ungetService(reference);
+        }
+    }
+
+    /**
+     * All of them, also those whose interface is another class than the one on the class path of a host that has Configuration
+     * Admin's API there itself.
+     */
+    private static @Nullable ServiceReference<?> reference(BundleContext context) {
+        try {
+            ServiceReference<?>[] all = context.getAllServiceReferences(SERVICE, null);
+            return all == null ? null : all[0];
+        } catch (InvalidSyntaxException e) {
+            throw new IllegalStateException(e);
         }
     }
 

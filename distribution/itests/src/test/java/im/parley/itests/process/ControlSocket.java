@@ -31,10 +31,14 @@ final class ControlSocket implements AutoCloseable {
             Path socket = files.filter(file -> file.toString().endsWith(".sock"))
                     .findFirst()
                     .orElseThrow(() -> new IOException("no control socket"));
-            SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-            channel.connect(UnixDomainSocketAddress.of(socket));
-            return new ControlSocket(channel);
+            return open(socket);
         }
+    }
+
+    static ControlSocket open(Path socket) throws IOException {
+        SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+        channel.connect(UnixDomainSocketAddress.of(socket));
+        return new ControlSocket(channel);
     }
 
     /** The result; an error of the node is an {@link IOException} that quotes it. */

@@ -1,0 +1,49 @@
+package im.parley.itests.process;
+
+import im.parley.launcher.Parley;
+import im.parley.launcher.ParleyConfig;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+
+/** The part of {@link EmbeddedNode} that is loaded beside the launcher; reached by reflection with types of the JDK. */
+final class InsideNode {
+    private final Parley node;
+    private final Path jars;
+    private final Map<String, BundleVersions> versions = new HashMap<>();
+
+    private InsideNode(Parley node, Path jars) {
+        this.node = node;
+        this.jars = jars;
+    }
+
+    static InsideNode start(Path home, Path base, String feature) throws Exception {
+        Parley node = Parley.start(ParleyConfig.builder(home, base.resolve("data"))
+                .stateDir(base.resolve("state"))
+                .runtimeDir(base.resolve("run"))
+                .feature(feature)
+                .build());
+        return new InsideNode(node, Files.createDirectories(base.resolve("jars")));
+    }
+
+    Path socket() {
+        return node.controlSocket();
+    }
+
+    String install(String symbolicName) throws Exception {
+        return of(symbolicName).install();
+    }
+
+    void uninstallOlder(String symbolicName) throws Exception {
+        of(symbolicName).uninstallOlder();
+    }
+
+    private BundleVersions of(String symbolicName) {
+        return versions.computeIfAbsent(symbolicName, name -> new BundleVersions(node.context(), name, name, jars));
+    }
+
+    void close() {
+        node.close();
+    }
+}
