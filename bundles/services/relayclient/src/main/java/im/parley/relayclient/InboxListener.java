@@ -4,7 +4,10 @@ import im.parley.api.event.Event;
 import java.util.List;
 import org.osgi.annotation.versioning.ConsumerType;
 
-/** What an inbox tells its owner. Calls for one inbox never overlap; they may block on disk. */
+/**
+ * What an inbox tells its owner. Calls for one inbox never overlap; they may block on disk. Whatever they throw, the inbox
+ * is synced again; a {@code RejectedExecutionException} says that the owner is closing, and is no fault.
+ */
 @ConsumerType
 public interface InboxListener {
     /** Seconds since the epoch of the last complete sync with this relay; 0 if there was none. Kept by the owner. */

@@ -17,6 +17,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -103,8 +104,9 @@ final class Inboxes {
     private void close(Key key) {
         Open closed = open.remove(key);
         if (closed != null) {
-            closed.listener().ended = true;
+            // In this order: the other way round what is just being handed over would look like a failure.
             closed.subscription().close();
+            closed.listener().ended = true;
         }
     }
 
@@ -175,7 +177,7 @@ final class Inboxes {
 
         private void run(Writing writing) {
             if (ended || work.closed()) {
-                throw new IllegalStateException("this inbox was closed");
+                throw new RejectedExecutionException("this inbox was closed");
             }
             try {
                 writing.run();

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -453,7 +454,11 @@ final class InboxSession implements RelayClient.Subscription {
     }
 
     private void ownerFailed(long mine, Throwable failure) {
-        LOG.warn("An inbox could not keep what it was given; it is synced again.", failure);
+        if (failure instanceof RejectedExecutionException) {
+            LOG.debug("an inbox is being closed", failure);
+        } else {
+            LOG.warn("An inbox could not keep what it was given; it is synced again.", failure);
+        }
         onLoop(
                 mine,
                 () -> connection.refused(
