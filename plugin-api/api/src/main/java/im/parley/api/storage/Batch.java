@@ -25,7 +25,7 @@ public record Batch(List<Item> items) {
         /** Remove an event without leaving a mark. */
         record Remove(EventId id) implements Item {}
 
-        /** Remove an event and refuse it from now on; also before it was ever seen. */
+        /** Remove an event and refuse it from now on, as far as {@link Tombstone#forbids}; also before it was ever seen. */
         record Bury(Tombstone tombstone, long receivedAtMillis) implements Item {}
     }
 }

@@ -37,7 +37,7 @@ final class DumbEventStore {
             return Outcome.DUPLICATE;
         }
         byId(bury.tombstone().target())
-                .filter(row -> row.event().pubkey().equals(bury.tombstone().author()))
+                .filter(row -> deletes(bury.tombstone(), row.event()))
                 .ifPresent(rows::remove);
         rows.add(new Row.Deleted(++lastPosition, bury.receivedAtMillis(), bury.tombstone()));
         return Outcome.STORED;
@@ -47,7 +47,7 @@ final class DumbEventStore {
         if (byId(event.id()).isPresent()) {
             return Outcome.DUPLICATE;
         }
-        if (isBuried(new Tombstone(event.id(), event.pubkey()))) {
+        if (rows.stream().anyMatch(row -> row instanceof Row.Deleted d && deletes(d.tombstone(), event))) {
             return Outcome.DELETED;
         }
         for (Row.Stored row : stored()) {
@@ -81,6 +81,17 @@ final class DumbEventStore {
             }
         }
         return "";
+    }
+
+    /** Who may delete what, written down a second time. */
+    private static boolean deletes(Tombstone tombstone, Event event) {
+        boolean own = tombstone.author().equals(event.pubkey());
+        boolean addressed = event.kind() == 1059
+                && event.tags().stream()
+                        .anyMatch(tag -> tag.size() > 1
+                                && tag.get(0).equals("p")
+                                && tag.get(1).equals(tombstone.author().hex()));
+        return tombstone.target().equals(event.id()) && event.kind() != 5 && event.kind() != 62 && (own || addressed);
     }
 
     private boolean isBuried(Tombstone tombstone) {

@@ -305,6 +305,36 @@ public abstract class EventStoreContract {
     }
 
     @Test
+    void aWrapIsDeletedByTheOneItIsAddressedToOrItsOwnKeyAndNobodyElse() throws Exception {
+        List<List<String>> toAlice = List.of(List.of("p", ALICE.hex()));
+        Event one = SampleEvents.event(SampleEvents.author(7), T, 1059, toAlice, "one");
+        Event two = SampleEvents.event(SampleEvents.author(8), T, 1059, toAlice, "two");
+        Event note = SampleEvents.event(SampleEvents.author(9), T, 1, toAlice, "a note that names her");
+        commit(put(one), put(two), put(note), bury(one.id(), MALLORY), bury(note.id(), ALICE));
+        assertEquals(3, query(EVERYTHING).size());
+        commit(bury(one.id(), ALICE), bury(two.id(), two.pubkey()));
+        assertEquals(List.of(note), query(EVERYTHING));
+        reopen();
+        assertEquals(List.of(Outcome.DELETED, Outcome.DELETED), commit(put(one), put(two)));
+        Event later = SampleEvents.event(SampleEvents.author(7), T, 1059, toAlice, "later");
+        assertEquals(
+                List.of(Outcome.STORED, Outcome.STORED, Outcome.DELETED),
+                commit(bury(later.id(), MALLORY), bury(later.id(), ALICE), put(later)));
+    }
+
+    @Test
+    void requestsToDeleteAndToVanishCannotBeDeleted() throws Exception {
+        for (int kind : new int[] {5, 62}) {
+            Event request = SampleEvents.event(ALICE, T, kind, List.of(), "kind " + kind);
+            assertEquals(
+                    List.of(Outcome.STORED, Outcome.STORED, Outcome.DUPLICATE),
+                    commit(bury(request.id(), ALICE), put(request), bury(request.id(), ALICE)));
+            assertTrue(store().contains(request.id()));
+        }
+        assertEquals(2, query(EVERYTHING).size());
+    }
+
+    @Test
     void itemsOfABatchSeeTheOnesBefore() throws Exception {
         Event old = SampleEvents.event(ALICE, T, 0, List.of(), "old");
         Event newer = SampleEvents.event(ALICE, T + 1, 0, List.of(), "new");

@@ -423,8 +423,10 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
             // A damaged row gives way to the event it once was.
             remove(statements, event.content().id(), null);
         }
-        if (isBuried(statements, event.content().id(), event.event().pubkey())) {
-            return Outcome.DELETED;
+        for (Tombstone tombstone : tombstones(statements, event.content().id())) {
+            if (tombstone.forbids(event.event())) {
+                return Outcome.DELETED;
+            }
         }
         if (event.address() != null && !makeRoom(statements, event, event.address())) {
             return Outcome.SUPERSEDED;
@@ -479,10 +481,10 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
     }
 
     private Outcome bury(Statements statements, Tombstone tombstone, long receivedAtMillis) throws SQLException {
-        if (isBuried(statements, tombstone.target(), tombstone.author())) {
+        if (tombstones(statements, tombstone.target()).contains(tombstone)) {
             return Outcome.DUPLICATE;
         }
-        remove(statements, tombstone.target(), tombstone.author());
+        remove(statements, tombstone.target(), tombstone);
         PreparedStatement statement = statements.get(EventTables.PUT_TOMBSTONE);
         statement.setLong(1, nextPosition++);
         statement.setLong(2, EventCodec.prefix(tombstone.target()));
@@ -493,14 +495,17 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
         return Outcome.STORED;
     }
 
-    private static boolean isBuried(Statements statements, EventId target, PublicKey author) throws SQLException {
+    private static List<Tombstone> tombstones(Statements statements, EventId target) throws SQLException {
         PreparedStatement statement = statements.get(EventTables.TOMBSTONE);
         statement.setLong(1, EventCodec.prefix(target));
         statement.setBytes(2, target.bytes());
-        statement.setBytes(3, author.bytes());
+        List<Tombstone> tombstones = new ArrayList<>();
         try (ResultSet rows = statement.executeQuery()) {
-            return rows.next();
+            while (rows.next()) {
+                tombstones.add(new Tombstone(target, PublicKey.of(rows.getBytes(1))));
+            }
         }
+        return tombstones;
     }
 
     /** Where that event is, or 0. */
@@ -517,8 +522,8 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
         }
     }
 
-    /** Removes an event, if an author is given only one of that author; false if there was none. */
-    private boolean remove(Statements statements, EventId id, @Nullable PublicKey author) throws SQLException {
+    /** Removes an event, if a tombstone is given only one that it forbids; false if there was none. */
+    private boolean remove(Statements statements, EventId id, @Nullable Tombstone tombstone) throws SQLException {
         EventCodec.Row found = null;
         PreparedStatement statement = statements.get(EventTables.BY_ID);
         statement.setLong(1, EventCodec.prefix(id));
@@ -532,7 +537,7 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
             return false;
         }
         Optional<Event> event = decode(found);
-        if (author != null && event.isPresent() && !event.get().pubkey().equals(author)) {
+        if (tombstone != null && event.isPresent() && !tombstone.forbids(event.get())) {
             return false;
         }
         drop(statements, found, event);

@@ -78,8 +78,8 @@ final class EventTables {
     static final String TOMBSTONES_FROM =
             "SELECT position, target, author, received_at FROM tombstone --DERBY-PROPERTIES constraint=TOMBSTONE_POSITION\n"
                     + " WHERE position > ? ORDER BY position" + FIRST;
-    static final String TOMBSTONE = "SELECT position FROM tombstone --DERBY-PROPERTIES index=TOMBSTONE_TARGET\n"
-            + " WHERE id_prefix = ? AND target = ? AND author = ?";
+    static final String TOMBSTONE = "SELECT author FROM tombstone --DERBY-PROPERTIES index=TOMBSTONE_TARGET\n"
+            + " WHERE id_prefix = ? AND target = ?";
     static final String META = "SELECT format, next_position, commits FROM meta";
 
     static final String SET_META = "UPDATE meta SET next_position = ?, commits = ?";

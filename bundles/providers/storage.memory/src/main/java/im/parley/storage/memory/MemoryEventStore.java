@@ -65,7 +65,7 @@ public final class MemoryEventStore implements EventStore {
         if (events.containsKey(event.id())) {
             return Outcome.DUPLICATE;
         }
-        if (tombstones.contains(new Tombstone(event.id(), event.pubkey()))) {
+        if (tombstones.stream().anyMatch(tombstone -> tombstone.forbids(event))) {
             return Outcome.DELETED;
         }
         Optional<Event> holder = holderOfAddress(event);
@@ -95,7 +95,7 @@ public final class MemoryEventStore implements EventStore {
             return Outcome.DUPLICATE;
         }
         Row.Stored target = events.get(tombstone.target());
-        if (target != null && target.event().pubkey().equals(tombstone.author())) {
+        if (target != null && tombstone.forbids(target.event())) {
             remove(tombstone.target());
         }
         rows.put(++lastPosition, new Row.Deleted(lastPosition, receivedAtMillis, tombstone));
