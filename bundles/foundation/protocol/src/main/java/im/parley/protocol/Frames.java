@@ -329,6 +329,11 @@ public final class Frames {
                 .toString();
     }
 
+    /** {@code ["COUNT", query, {"count": n}]}, relay to client (NIP-45). */
+    public static String count(String query, long count) {
+        return head("[\"COUNT\",", query).ascii(",{\"count\":" + count + "}]").toString();
+    }
+
     /** {@code ["NOTICE", message]}, relay to client. */
     public static String notice(String message) {
         return text(new JsonBytes(20 + message.length()).ascii("[\"NOTICE\","), message)

@@ -6,6 +6,7 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.Batch;
 import im.parley.api.storage.EventStore;
 import im.parley.api.storage.Outcome;
+import im.parley.protocol.Kinds;
 import im.parley.slot.Lease;
 import im.parley.slot.Slot;
 import java.util.ArrayList;
@@ -35,12 +36,17 @@ final class CommitQueue {
 
         /** Nothing was stored. */
         void failed(Event event, ProviderException failure);
+
+        /** Nothing was stored, because a request of its author forbids it. */
+        void forbidden(Event event, String reason);
     }
 
     private record Entry(Event event, long receivedAtMillis, long bytes, Publisher publisher) {}
 
     private final Slot<EventStore> store;
     private final LiveFeed live;
+    private final Expirations expirations;
+    private final Vanished vanished = new Vanished();
     private final long maxBytes;
     private final Failures failures;
     private final AtomicLong queuedBytes = new AtomicLong();
@@ -59,9 +65,10 @@ final class CommitQueue {
     private List<Runnable> afterCommit = new ArrayList<>();
 
     /** @param maxBytes of heap that queued events may take together */
-    CommitQueue(Slot<EventStore> store, LiveFeed live, Drops drops, long maxBytes) {
+    CommitQueue(Slot<EventStore> store, LiveFeed live, Expirations expirations, Drops drops, long maxBytes) {
         this.store = store;
         this.live = live;
+        this.expirations = expirations;
         this.maxBytes = maxBytes;
         failures =
                 new Failures(LOG, drops, "internal.writer", "The writer failed; its publishers are told to try again");
@@ -138,9 +145,7 @@ final class CommitQueue {
             for (Optional<Entry> one : taken) {
                 one.ifPresent(entries::add);
             }
-            if (!entries.isEmpty()) {
-                commit(entries);
-            }
+            commitInParts(entries);
         } catch (InterruptedException e) {
             return true;
         } catch (RuntimeException | Error e) {
@@ -153,7 +158,31 @@ final class CommitQueue {
         return entries.size() == taken.size();
     }
 
-    private void commit(List<Entry> entries) {
+    /** In order; a request to delete or to vanish is committed alone, since it decides about those behind it. */
+    private void commitInParts(List<Entry> entries) {
+        int from = 0;
+        for (int i = 0; i < entries.size(); i++) {
+            if (isRequest(entries.get(i))) {
+                commitIfAny(entries.subList(from, i));
+                commitIfAny(entries.subList(i, i + 1));
+                from = i + 1;
+            }
+        }
+        commitIfAny(entries.subList(from, entries.size()));
+    }
+
+    private static boolean isRequest(Entry entry) {
+        return entry.event().kind() == Kinds.DELETION || entry.event().kind() == Kinds.VANISH;
+    }
+
+    private void commitIfAny(List<Entry> entries) {
+        if (!entries.isEmpty()) {
+            commit(List.copyOf(entries));
+        }
+    }
+
+    private void commit(List<Entry> asked) {
+        List<Entry> entries = new ArrayList<>(asked);
         List<Event> fresh = new ArrayList<>(entries.size());
         ProviderException failure = null;
         synchronized (commitLock) {
@@ -165,6 +194,7 @@ final class CommitQueue {
             for (int i = 0; i < entries.size(); i++) {
                 if (outcomes.get(i) == Outcome.STORED) {
                     stored.increment();
+                    expirations.stored(entries.get(i).event());
                     fresh.add(entries.get(i).event());
                 }
             }
@@ -204,23 +234,64 @@ final class CommitQueue {
         }
     }
 
+    /** @param entries those that are forbidden are answered and taken out */
     private List<Outcome> apply(List<Entry> entries) throws ProviderException {
         try (Lease<EventStore> lease = store.acquire()) {
-            List<Batch.Item> items = new ArrayList<>(entries.size());
-            for (Entry entry : entries) {
-                items.add(new Batch.Item.Put(entry.event(), entry.receivedAtMillis()));
+            EventStore events = lease.get();
+            vanished.load(events);
+            for (Entry entry : List.copyOf(entries)) {
+                String reason = forbidden(events, entry.event());
+                if (reason != null) {
+                    entries.remove(entry);
+                    forbid(entry, reason);
+                }
             }
-            List<Outcome> outcomes = lease.get().commit(new Batch(items));
+            if (entries.isEmpty()) {
+                return List.of();
+            }
+            List<Batch.Item> items = items(events, entries);
+            List<Outcome> outcomes = events.commit(new Batch(items));
             if (outcomes.size() != items.size()) {
                 throw new ProviderException(
                         Kind.INTERNAL, "storage.bad-answer", "The event store did not answer for every event.");
             }
-            return outcomes;
+            Event first = entries.get(0).event();
+            if (first.kind() == Kinds.VANISH) {
+                vanished.vanish(events, first);
+            }
+            return outcomes.subList(0, entries.size());
         } catch (RuntimeException | Error e) {
             // An Error too: a provider whose bundle goes away throws LinkageError, and the writer must outlive it.
             throw new ProviderException(
                     Kind.INTERNAL, "storage.internal", "The event store failed; it is not known to have stored.", e);
         }
+    }
+
+    private @Nullable String forbidden(EventStore events, Event event) throws ProviderException {
+        if (vanished.forbids(event)) {
+            return "blocked: vanished whom this belongs to has asked this relay to forget it (NIP-62)";
+        }
+        return Deletion.isDeleted(events, event) ? "blocked: deleted by its author" : null;
+    }
+
+    private void forbid(Entry entry, String reason) {
+        try {
+            entry.publisher().forbidden(entry.event(), reason);
+        } catch (RuntimeException | Error e) {
+            failures.add(e);
+        }
+    }
+
+    private static List<Batch.Item> items(EventStore events, List<Entry> entries) throws ProviderException {
+        Entry first = entries.get(0);
+        if (first.event().kind() == Kinds.DELETION) {
+            return Deletion.batch(events, first.event(), first.receivedAtMillis());
+        }
+        List<Batch.Item> items = new ArrayList<>(entries.size());
+        for (Entry entry : entries) {
+            items.add(new Batch.Item.Put(entry.event(), entry.receivedAtMillis()));
+        }
+        return items;
     }
 
     /** One event must not take the others of its batch down with it, unless the store as a whole is out of order. */

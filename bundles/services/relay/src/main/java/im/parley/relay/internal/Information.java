@@ -9,7 +9,7 @@ import java.io.UncheckedIOException;
 /** Writes the NIP-11 document from the configuration, so that what is said is what is enforced. */
 final class Information {
     /** Relay NIPs only, and only those that are whole. */
-    private static final int[] NIPS = {1, 11, 42, 59};
+    private static final int[] NIPS = {1, 9, 11, 13, 40, 42, 45, 59, 62, 70};
 
     /** What the grammar takes (NIP-01); not configurable. */
     private static final int MAX_SUBID_LENGTH = 64;
@@ -34,6 +34,7 @@ final class Information {
             json.writeNumberField("max_subid_length", MAX_SUBID_LENGTH);
             json.writeNumberField("max_event_tags", settings.maxEventTags());
             json.writeNumberField("max_content_length", settings.maxContentLength());
+            json.writeNumberField("min_pow_difficulty", settings.minPowDifficulty());
             json.writeNumberField("created_at_upper_limit", settings.createdAtUpperLimit());
             json.writeBooleanField("auth_required", false);
             json.writeBooleanField("payment_required", false);

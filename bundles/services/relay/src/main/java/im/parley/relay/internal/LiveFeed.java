@@ -22,6 +22,7 @@ final class LiveFeed {
     private static final Runnable END = () -> {};
 
     private final LiveIndex index;
+    private final Expirations expirations;
     private final Backlog backlog;
     private final Consumer<Subscription> tooMuch;
     private final Failures failures;
@@ -30,8 +31,9 @@ final class LiveFeed {
     private volatile boolean ended;
 
     /** @param tooMuch told of a subscription that cannot keep what is new while its stored events are sent */
-    LiveFeed(LiveIndex index, Backlog backlog, Drops drops, Consumer<Subscription> tooMuch) {
+    LiveFeed(LiveIndex index, Expirations expirations, Backlog backlog, Drops drops, Consumer<Subscription> tooMuch) {
         this.index = index;
+        this.expirations = expirations;
         this.backlog = backlog;
         this.tooMuch = tooMuch;
         failures = new Failures(
@@ -86,6 +88,9 @@ final class LiveFeed {
     int deliver(Event event) {
         SharedText json = null;
         int taken = 0;
+        if (expirations.isExpired(event)) {
+            return taken;
+        }
         for (Subscription subscription : index.candidates(event)) {
             if (!subscription.wants(event)) {
                 continue;

@@ -1,6 +1,7 @@
 package im.parley.relay.internal;
 
 import im.parley.api.curve.Secp256k1;
+import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.EventStore;
 import im.parley.api.transport.Channel;
 import im.parley.api.transport.FrameSink;
@@ -8,6 +9,7 @@ import im.parley.api.transport.RelayEndpoint;
 import im.parley.protocol.Frames;
 import im.parley.protocol.GrammarLimits;
 import im.parley.relay.RelayStatus;
+import im.parley.slot.Lease;
 import im.parley.slot.Slot;
 import java.net.URI;
 import java.security.SecureRandom;
@@ -73,6 +75,7 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private final AtomicBoolean relieving = new AtomicBoolean();
     private final AtomicLong filterBytes = new AtomicLong();
     private final TokenBucket guardedRows;
+    private final Expirations expirations;
     private final LiveIndex index = new LiveIndex();
     private final RecentIds recentEphemeral = new RecentIds(RECENT_EPHEMERAL);
     private final Set<Session> sessions = ConcurrentHashMap.newKeySet();
@@ -80,6 +83,7 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private final LiveFeed live;
     private final CommitQueue commits;
     private volatile boolean stopped;
+    private volatile boolean failing;
 
     @Activate
     public Relay(
@@ -107,10 +111,12 @@ public final class Relay implements RelayEndpoint, RelayStatus {
         this.clock = clock;
         this.random = random;
         workers = new Workers(settings.workers());
+        expirations = new Expirations(clock);
         backlog = new Backlog(settings.backlogBytes(), this::relieveSoon);
         guardedRows = guardedRows(GUARDED_OF_ALL);
         live = new LiveFeed(
                 index,
+                expirations,
                 backlog,
                 drops,
                 subscription -> subscription
@@ -118,10 +124,12 @@ public final class Relay implements RelayEndpoint, RelayStatus {
                         .closeSubscription(
                                 subscription,
                                 "error: relay.backlog too much is new while stored events are sent, ask again"));
-        commits = new CommitQueue(store, live, drops, Runtime.getRuntime().maxMemory() / QUEUED_PART_OF_HEAP);
+        commits = new CommitQueue(
+                store, live, expirations, drops, Runtime.getRuntime().maxMemory() / QUEUED_PART_OF_HEAP);
         live.start();
         commits.start();
         workers.every(SWEEP_SECONDS, this::sweep);
+        workers.every(SWEEP_SECONDS, this::expire);
         LOG.info("The relay answers to {}", settings.urls());
     }
 
@@ -161,6 +169,23 @@ public final class Relay implements RelayEndpoint, RelayStatus {
         } catch (RuntimeException | Error e) {
             // Thrown on, it would be the last sweep.
             LOG.warn("Slow clients could not all be looked for; the next sweep tries again", e);
+        }
+    }
+
+    /** A turn at a time, so that a large store does not keep the workers from clients. */
+    private void expire() {
+        try (Lease<EventStore> lease = store.acquire()) {
+            expirations.sweep(lease.get());
+            failing = false;
+        } catch (ProviderException | RuntimeException | Error e) {
+            if (!failing) {
+                failing = true;
+                LOG.warn("Expired events could not be removed; they are not served, and the next sweep tries again", e);
+            }
+            return;
+        }
+        if (expirations.isBehind() && !stopped) {
+            workers.execute(this::expire);
         }
     }
 
@@ -219,6 +244,10 @@ public final class Relay implements RelayEndpoint, RelayStatus {
 
     Backlog backlog() {
         return backlog;
+    }
+
+    Expirations expirations() {
+        return expirations;
     }
 
     /** Of all connections together. */

@@ -58,6 +58,16 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
             description = "How far an event's created_at may be ahead of this relay's clock, 0 to 86400.")
     int createdAtUpperLimit() default 900;
 
+    @AttributeDefinition(
+            name = "Proof of work",
+            description = "Leading zero bits that an event's id must have (NIP-13), 0 to 64.")
+    int minPowDifficulty() default 0;
+
+    @AttributeDefinition(
+            name = "Rows of a count",
+            description = "Events that one COUNT may look at, 1000 to 100000000; a wider one is refused.")
+    int maxCountRows() default 100_000;
+
     @AttributeDefinition(name = "Connections", description = "Clients at once, 1 to 100000.")
     int maxConnections() default 5_000;
 

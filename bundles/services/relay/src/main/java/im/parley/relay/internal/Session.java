@@ -10,6 +10,7 @@ import im.parley.api.transport.Channel;
 import im.parley.api.transport.FrameSink;
 import im.parley.protocol.ClientFrame;
 import im.parley.protocol.EventHash;
+import im.parley.protocol.EventReader;
 import im.parley.protocol.EventVerifier;
 import im.parley.protocol.Frames;
 import im.parley.protocol.Kinds;
@@ -20,6 +21,7 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -35,6 +37,11 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
     private static final int TURN = 32;
     private static final int INTERNAL_ERROR = 1011;
+    private static final int REPOST = 6;
+    private static final int GENERIC_REPOST = 16;
+    /** Under way at once on one connection. */
+    private static final int MAX_COUNTS = 4;
+
     /** NIP-59 and the authorisation kinds: whoever stored them could show or replay what was meant for one party. */
     private static final Set<Integer> NOT_FOR_RELAYS = Set.of(Kinds.SEAL, Kinds.AUTH, Kinds.FILE_AUTH, Kinds.HTTP_AUTH);
 
@@ -63,6 +70,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     private long filterBytes;
     private final ArrayDeque<StoredQuery> queries = new ArrayDeque<>();
     private boolean querying;
+    private int counting;
     private boolean ended;
 
     /** @param local whether the client is this node itself: no rate limits it, and what it holds is not counted with others */
@@ -321,8 +329,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         } else if (frame instanceof ClientFrame.Auth auth) {
             authenticate(auth.event());
         } else if (frame instanceof ClientFrame.Count count) {
-            relay.counters().count("unsupported");
-            say(Frames.closed(count.query(), "unsupported: this relay does not count (NIP-45)"));
+            count(count);
         } else if (frame instanceof ClientFrame.Negentropy negentropy) {
             relay.counters().count("unsupported");
             if (!negentropy.verb().equals("NEG-CLOSE")) {
@@ -433,7 +440,21 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         }
         if (event.createdAt() - relay.nowSeconds() > settings.createdAtUpperLimit()) {
             throw new ProtocolException(
-                    "created-at", "more than " + settings.createdAtUpperLimit() + " s ahead of this relay's clock");
+                    "created-at-future",
+                    "more than " + settings.createdAtUpperLimit() + " s ahead of this relay's clock");
+        }
+        if (settings.minPowDifficulty() > 0 && Work.difficulty(event) < settings.minPowDifficulty()) {
+            return "pow: difficulty " + settings.minPowDifficulty() + " is required, and committed to (NIP-13)";
+        }
+        OptionalLong expiration = Expirations.of(event);
+        if (expiration.isPresent() && relay.expirations().isExpired(event)) {
+            throw new ProtocolException("expired", "this event has ended already (NIP-40)");
+        }
+        if (event.kind() == Kinds.VANISH && !Vanished.isFor(event, settings.urls())) {
+            throw new ProtocolException("vanish", "this request does not name this relay (NIP-62)");
+        }
+        if (embedsProtected(event)) {
+            return "blocked: embeds-protected a repost must not carry an event that is for its author to publish (NIP-70)";
         }
         boolean authorOnly = event.tags().stream().anyMatch(tag -> tag.get(0).equals("-"));
         if (authorOnly && !keys.contains(event.pubkey())) {
@@ -442,6 +463,21 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                     : "restricted: this event may be published by its author only (NIP-70)";
         }
         return null;
+    }
+
+    /** Whether a repost (NIP-18) holds an event with the tag of NIP-70. */
+    private static boolean embedsProtected(Event event) {
+        if (event.kind() != REPOST && event.kind() != GENERIC_REPOST
+                || !event.content().startsWith("{")) {
+            return false;
+        }
+        try {
+            return EventReader.read(event.content()).tags().stream()
+                    .anyMatch(tag -> tag.get(0).equals("-"));
+        } catch (ProtocolException e) {
+            // What is no event is not one that somebody protected.
+            return false;
+        }
     }
 
     private boolean stored(Event event) throws ProviderException {
@@ -496,6 +532,15 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             case DELETED -> refuse(event, "blocked: deleted by its author");
             default ->
                 refuse(event, "error: storage.bad-answer the store gave no answer for this event, try again later");
+        }
+    }
+
+    @Override
+    public void forbidden(Event event, String reason) {
+        try {
+            refuse(event, reason);
+        } finally {
+            eventDone();
         }
     }
 
@@ -582,7 +627,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             return;
         }
         RelaySettings settings = relay.settings();
-        StoredQuery query = new StoredQuery(fresh, keys, settings.maxLimit(), this::passedOver);
+        StoredQuery query = new StoredQuery(fresh, keys, relay.expirations(), settings.maxLimit(), this::passedOver);
         synchronized (lock) {
             if (ended) {
                 return;
@@ -662,6 +707,85 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         relay.counters().count(code(reason));
         relay.index().remove(subscription);
         subscription.close(reason);
+    }
+
+    // COUNT
+
+    private void count(ClientFrame.Count request) {
+        String id = request.query();
+        ReadGuard.Verdict verdict = ReadGuard.judge(request.filters(), keys);
+        if (verdict != ReadGuard.Verdict.OPEN) {
+            refuseCount(
+                    id,
+                    verdict == ReadGuard.Verdict.AUTH_REQUIRED
+                            ? "auth-required: prove the key these messages are addressed to"
+                            : "restricted: these messages are addressed to somebody else");
+            return;
+        }
+        boolean tooMany;
+        synchronized (lock) {
+            tooMany = counting >= MAX_COUNTS;
+            counting += tooMany ? 0 : 1;
+        }
+        if (tooMany) {
+            refuseCount(id, "rate-limited: " + MAX_COUNTS + " counts are under way, wait for one");
+            return;
+        }
+        if (!local && !filters.take(request.filters().size(), relay.clock().millis())) {
+            counted();
+            refuseCount(
+                    id,
+                    "rate-limited: this relay takes " + relay.settings().filtersPerSecond()
+                            + " filters a second from one connection, ask again later");
+            return;
+        }
+        CountQuery query = new CountQuery(
+                id,
+                request.filters(),
+                keys,
+                relay.expirations(),
+                relay.settings().maxCountRows());
+        relay.pool().execute(() -> turn(query));
+    }
+
+    private void turn(CountQuery query) {
+        try {
+            synchronized (lock) {
+                if (ended) {
+                    return;
+                }
+            }
+            if (!query.isDone()) {
+                try (Lease<EventStore> lease = relay.store().acquire()) {
+                    query.turn(lease.get());
+                }
+                relay.pool().execute(() -> turn(query));
+                return;
+            }
+            counted();
+            say(Frames.count(query.id(), query.count()));
+        } catch (ProviderException e) {
+            counted();
+            refuseCount(
+                    query.id(),
+                    e.code().equals(StoredQuery.TOO_WIDE)
+                            ? "error: " + e.code() + " " + e.getMessage()
+                            : "error: " + e.code() + " stored events cannot be read now, ask again later");
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
+    }
+
+    private void counted() {
+        synchronized (lock) {
+            counting--;
+        }
+    }
+
+    /** A count's id is no subscription's: one of the same name stays open. */
+    private void refuseCount(String id, String reason) {
+        relay.counters().count(code(reason));
+        say(Frames.closed(id, reason));
     }
 
     // Stored events, one subscription after the other, beside the input

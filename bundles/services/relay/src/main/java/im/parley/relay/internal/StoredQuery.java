@@ -39,6 +39,7 @@ final class StoredQuery {
 
     private final Subscription subscription;
     private final ProvenKeys reader;
+    private final Expirations expirations;
     private final Budget budget;
     private final long bytesPerCursor;
     private final ArrayDeque<Cursor> toFill = new ArrayDeque<>();
@@ -47,9 +48,10 @@ final class StoredQuery {
     /** In all buffers, as counted by the session. */
     private long keptBytes;
 
-    StoredQuery(Subscription subscription, ProvenKeys reader, int maxLimit, Budget budget) {
+    StoredQuery(Subscription subscription, ProvenKeys reader, Expirations expirations, int maxLimit, Budget budget) {
         this.subscription = subscription;
         this.reader = reader;
+        this.expirations = expirations;
         this.budget = budget;
         for (Filter filter : subscription.filters()) {
             Cursor cursor = new Cursor(
@@ -211,6 +213,10 @@ final class StoredQuery {
             boolean visit(Event event) {
                 visited++;
                 reached = EventStore.Place.of(event);
+                if (expirations.isExpired(event)) {
+                    // Gone for everybody; the next sweep removes it.
+                    return true;
+                }
                 if (ReadGuard.mayRead(event, reader)) {
                     buffer.add(event);
                     keep(Weight.of(event));

@@ -137,7 +137,7 @@ class AuthenticationTest {
     }
 
     @Test
-    void severalKeysHoldAtOnceUpToTwenty() {
+    void RL_07_severalKeysHoldAtOnceUpToTwenty() {
         TestClient client = bench.client();
         List<TestKey> keys = new ArrayList<>();
         for (int i = 0; i < Authentication.MAX_KEYS; i++) {

@@ -21,7 +21,8 @@ final class Bench implements AutoCloseable {
     final TestSlot<EventStore> storeSlot = new TestSlot<>("storage.events", store);
     final TestSlot<Secp256k1> curveSlot = new TestSlot<>("curve", TestKey.CURVE);
     final SecureRandom random;
-    final Relay relay;
+    Relay relay;
+    private final Map<String, Object> settings;
     private final List<TestClient> clients = new ArrayList<>();
     private long tick;
 
@@ -31,6 +32,13 @@ final class Bench implements AutoCloseable {
 
     Bench(String name, Map<String, Object> settings) {
         random = Seeds.secureRandom(name);
+        this.settings = settings;
+        relay = new Relay(configuration(settings), curveSlot, storeSlot, clock, random);
+    }
+
+    /** Another relay on the same store; clients have to connect again. */
+    void restart() {
+        relay.stop();
         relay = new Relay(configuration(settings), curveSlot, storeSlot, clock, random);
     }
 

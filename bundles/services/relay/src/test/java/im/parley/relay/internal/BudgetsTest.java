@@ -218,8 +218,12 @@ class BudgetsTest {
             }
             store(bench, List.of(bench.note(bench.key(), "one")));
             Session session = new Session(bench.relay, new TestClientSink(), "", false);
-            StoredQuery query =
-                    new StoredQuery(new Subscription(session, "a", filters), ProvenKeys.NONE, 500, rows -> true);
+            StoredQuery query = new StoredQuery(
+                    new Subscription(session, "a", filters),
+                    ProvenKeys.NONE,
+                    new Expirations(bench.clock),
+                    500,
+                    rows -> true);
             int turns = 0;
             while (!query.turn(bench.store)) {
                 turns++;

@@ -10,6 +10,7 @@ import im.parley.api.storage.Outcome;
 import im.parley.api.transport.FrameSink;
 import im.parley.protocol.Frames;
 import im.parley.testkit.Await;
+import im.parley.testkit.SettableClock;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -35,6 +36,11 @@ class LoopsTest {
             }
 
             @Override
+            public void forbidden(Event event, String reason) {
+                throw new AssertionError(reason);
+            }
+
+            @Override
             public void failed(Event event, ProviderException failure) {
                 throw new AssertionError("nothing fails here", failure);
             }
@@ -45,6 +51,11 @@ class LoopsTest {
         @Override
         public void committed(Event event, Outcome outcome) {
             throw new OutOfMemoryError("of the test");
+        }
+
+        @Override
+        public void forbidden(Event event, String reason) {
+            throw new AssertionError(reason);
         }
 
         @Override
@@ -71,7 +82,8 @@ class LoopsTest {
     @Test
     void theWriterOutlivesAnErrorOfOnePublisher() throws Exception {
         Drops drops = new Drops();
-        CommitQueue queue = new CommitQueue(bench.storeSlot, bench.relay.live(), drops, Long.MAX_VALUE);
+        CommitQueue queue = new CommitQueue(
+                bench.storeSlot, bench.relay.live(), new Expirations(bench.clock), drops, Long.MAX_VALUE);
         queue.start();
         List<Event> told = new CopyOnWriteArrayList<>();
         bench.store.gate = new CountDownLatch(1);
@@ -91,7 +103,8 @@ class LoopsTest {
 
     @Test
     void eventsThatWaitForTheWriterAreBoundedInBytes() throws Exception {
-        CommitQueue queue = new CommitQueue(bench.storeSlot, bench.relay.live(), new Drops(), 500_000);
+        CommitQueue queue = new CommitQueue(
+                bench.storeSlot, bench.relay.live(), new Expirations(bench.clock), new Drops(), 500_000);
         List<Event> told = new CopyOnWriteArrayList<>();
         Event event = alice.event(Bench.NOW, 1, List.of(), "x".repeat(100_000));
         assertTrue(queue.offer(event, 0, publisher(told)));
@@ -106,7 +119,12 @@ class LoopsTest {
     @Test
     void stoppingTheLiveFeedDoesNotWaitForEver() {
         Drops drops = new Drops();
-        LiveFeed feed = new LiveFeed(new LiveIndex(), new Backlog(Long.MAX_VALUE, () -> {}), drops, unused -> {});
+        LiveFeed feed = new LiveFeed(
+                new LiveIndex(),
+                new Expirations(SettableClock.atSecond(Bench.NOW)),
+                new Backlog(Long.MAX_VALUE, () -> {}),
+                drops,
+                unused -> {});
         feed.start();
         CountDownLatch never = new CountDownLatch(1);
         feed.post(() -> {

@@ -194,7 +194,7 @@ class PublishTest {
     }
 
     @Test
-    void duplicatesFromManySessionsAreStoredAndBroadcastOnce() {
+    void RL_21_duplicatesFromManySessionsAreStoredAndBroadcastOnce() {
         Event event = bench.note(alice, "once");
         TestClient listener = bench.client();
         listener.ask("live", "{\"kinds\":[1]}");
@@ -298,7 +298,7 @@ class PublishTest {
     }
 
     @Test
-    void anEventForItsAuthorOnlyNeedsItsAuthor() {
+    void RL_15_anEventForItsAuthorOnlyNeedsItsAuthor() {
         Event event = alice.event(Bench.NOW, 1, List.of(List.of("-")), "protected");
         assertTrue(bench.client().publish(event).startsWith("false auth-required:"));
         assertTrue(bench.client(bench.key()).publish(event).startsWith("false restricted:"));
