@@ -3,6 +3,7 @@
 import { Relay, useWebSocketImplementation } from 'nostr-tools/relay'
 import { finalizeEvent, generateSecretKey, getPublicKey, verifyEvent, getEventHash } from 'nostr-tools/pure'
 import { nip17, nip19, nip44, nip59 } from 'nostr-tools'
+import * as nip49 from 'nostr-tools/nip49'
 import WebSocket from 'ws'
 
 useWebSocketImplementation(WebSocket)
@@ -70,6 +71,11 @@ function unwrapAll(events, sk) {
 }
 
 const commands = {
+  // Opens a key that was sealed elsewhere, and seals it again with another password.
+  reseal({ ncryptsec, password, next }) {
+    const secret = nip49.decrypt(ncryptsec, password)
+    return { pk: getPublicKey(secret), ncryptsec: nip49.encrypt(secret, next, 14) }
+  },
   key() {
     const sk = generateSecretKey()
     const pk = getPublicKey(sk)

@@ -61,6 +61,81 @@ final class IdentityCommands {
         }
     }
 
+    @Command(
+            name = "import",
+            description = "Takes an identity you have elsewhere: asks for its nsec, or its ncryptsec and password.")
+    static final class Import extends BaseCommand {
+        @Parameters(paramLabel = "NAME", description = "1 to 64 characters.")
+        private String name = "";
+
+        @Option(
+                names = "--stdin",
+                description =
+                        "Read the key from one line of standard input, and the password of an ncryptsec from the next.")
+        private boolean stdin;
+
+        Import(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure {
+            Map<String, char[]> secrets = new LinkedHashMap<>();
+            try (NodeClient client = connect()) {
+                char[] key = Pins.read(invocation(), "nsec or ncryptsec", stdin);
+                secrets.put("key", key);
+                if (new String(key).strip().startsWith("ncryptsec1")) {
+                    secrets.put("password", Pins.read(invocation(), "password of the ncryptsec", stdin));
+                }
+                Map<String, Object> account = client.call("identity.import", Map.of("name", name), secrets);
+                show(
+                        account,
+                        "You are " + Plain.line(Answer.text(account, "name")) + " here, too.\n" + describe(account)
+                                + advice(guidance(account)));
+                return Exit.OK;
+            } finally {
+                secrets.values().forEach(secret -> Arrays.fill(secret, '\0'));
+            }
+        }
+    }
+
+    @Command(
+            name = "export",
+            description =
+                    "Prints the key of an identity, sealed by a password that it asks for twice (ncryptsec, NIP-49).")
+    static final class Export extends BaseCommand {
+        @Parameters(paramLabel = "NAME", description = "Name or npub.")
+        private String name = "";
+
+        @Option(names = "--stdin", description = "Read the password from one line of standard input.")
+        private boolean stdin;
+
+        Export(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure {
+            Map<String, char[]> secrets = new LinkedHashMap<>();
+            try (NodeClient client = connect()) {
+                char[] password = Pins.read(invocation(), "new password", stdin);
+                secrets.put("password", password);
+                if (!stdin) {
+                    Pins.repeat(invocation(), "password", password);
+                }
+                Map<String, Object> answer = client.call("identity.export", Map.of("name", name), secrets);
+                show(
+                        answer,
+                        Answer.text(answer, "ncryptsec")
+                                + advice("\nWhoever has this and the password is " + Plain.line(name)
+                                        + ". Keep the two apart; neither can be replaced.\n"));
+                return Exit.OK;
+            } finally {
+                secrets.values().forEach(secret -> Arrays.fill(secret, '\0'));
+            }
+        }
+    }
+
     @Command(name = "unlock", description = "Opens the key of an identity that has a passphrase; asks for it.")
     static final class Unlock extends BaseCommand {
         @Parameters(paramLabel = "NAME", description = "Name or npub.")

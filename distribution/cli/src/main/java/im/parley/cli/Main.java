@@ -65,6 +65,8 @@ public final class Main {
                 "identity",
                 () -> new CommandLine(new IdentityGroup())
                         .addSubcommand(new IdentityCommands.New(invocation))
+                        .addSubcommand(new IdentityCommands.Import(invocation))
+                        .addSubcommand(new IdentityCommands.Export(invocation))
                         .addSubcommand(new IdentityCommands.Unlock(invocation))
                         .addSubcommand(new IdentityCommands.ListAll(invocation)));
         commands.put(

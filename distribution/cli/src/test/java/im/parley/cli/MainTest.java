@@ -81,10 +81,28 @@ class MainTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "status", "lock", "unlock", "pin set", "identity new x", "identity list", "contact add a b",
-                        "contact list",
-                "relay add u", "relay remove u", "relay list", "relay status", "send a b", "inbox", "ledger", "egress",
-                "drops", "slots", "swap curve x~main", "undo"
+                "status",
+                "lock",
+                "unlock",
+                "pin set",
+                "identity new x",
+                "identity list",
+                "identity import x",
+                "identity export x",
+                "contact add a b",
+                "contact list",
+                "relay add u",
+                "relay remove u",
+                "relay list",
+                "relay status",
+                "send a b",
+                "inbox",
+                "ledger",
+                "egress",
+                "drops",
+                "slots",
+                "swap curve x~main",
+                "undo"
             })
     void withoutANodeEveryCommandSaysSo(String command) {
         assertEquals(Exit.NOT_RUNNING, run(command.split(" ", -1)));

@@ -38,6 +38,11 @@ final class Answers {
             Map.entry("account.unknown", "./parley identity list shows the names there are."),
             Map.entry("account.none", "Make one with ./parley identity new NAME."),
             Map.entry("recipient.unknown", "Add her with ./parley contact add NAME NPUB, or give an npub or nprofile."),
+            Map.entry("identity.known", "./parley identity list shows it."),
+            Map.entry(
+                    "identity.bad-key",
+                    "Paste the whole of an nsec or ncryptsec; for an ncryptsec give its password, too."),
+            Map.entry("key.wrong-password", "Try again with the password that was chosen at the export."),
             Map.entry("passphrase.empty", "Give one, or leave it out."),
             Map.entry("swap.unknown-slot", "./parley slots lists them."),
             Map.entry("swap.unknown-instance", "./parley slots --json lists the candidates of each slot."),

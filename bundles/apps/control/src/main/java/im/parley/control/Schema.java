@@ -248,6 +248,38 @@ public final class Schema {
         add(
                 Access.USER,
                 false,
+                "identity.import",
+                "Takes an identity whose key exists.",
+                "The identity was not taken",
+                ACCOUNT,
+                codes(
+                        "identity.name-taken",
+                        "identity.bad-name",
+                        "identity.known",
+                        "identity.bad-key",
+                        "key.too-costly",
+                        "key.wrong-password",
+                        "passphrase.empty"),
+                required("name", Type.TEXT, "1 to 64 characters"),
+                required("key", Type.SECRET, "nsec1... or ncryptsec1... (NIP-49)"),
+                optional("password", Type.SECRET, "opens an ncryptsec1..."),
+                optional(
+                        "passphrase",
+                        Type.SECRET,
+                        "seals the key on disk; the key is open until the next lock or stop"));
+        add(
+                Access.USER,
+                false,
+                "identity.export",
+                "The key of an identity, sealed by a password (NIP-49).",
+                "The key was not exported",
+                object("ncryptsec", TEXT, "npub", TEXT),
+                codes("account.unknown", "key.weak-passphrase", "vault.locked", "identity.no-export"),
+                required("name", Type.TEXT, "name or npub"),
+                required("password", Type.SECRET, "10 characters or more"));
+        add(
+                Access.USER,
+                false,
                 "identity.unlock",
                 "Opens the key of an identity that has a passphrase, until the node stops or the session is locked.",
                 "The identity's key stays closed",

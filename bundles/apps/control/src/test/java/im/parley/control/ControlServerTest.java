@@ -134,6 +134,8 @@ class ControlServerTest {
                     Map.entry("ledger.get", "{}"),
                     Map.entry("drops.list", "{}"),
                     Map.entry("egress.log", "{}"),
+                    Map.entry("identity.import", "{\"name\":\"dave\",\"key\":\"nsec1x\"}"),
+                    Map.entry("identity.export", "{\"name\":\"alice\",\"password\":\"a long enough one\"}"),
                     Map.entry("slots.list", "{}"),
                     Map.entry("slots.swap", "{\"slot\":\"curve\",\"instance\":\"b~main\",\"why\":\"trial\"}"),
                     Map.entry("slots.undo", "{}"),

@@ -71,6 +71,18 @@ final class FakeMessenger implements Messenger, Ledger {
     }
 
     @Override
+    public Account importAccount(
+            Scope scope, String name, char[] key, char @Nullable [] password, char @Nullable [] passphrase)
+            throws ProviderException {
+        return createAccount(scope, name, passphrase);
+    }
+
+    @Override
+    public String exportKey(Scope scope, @Nullable String account, char[] password) {
+        return "ncryptsec1" + password.length;
+    }
+
+    @Override
     public Account unlockAccount(Scope scope, @Nullable String account, char[] passphrase) throws ProviderException {
         for (int i = 0; i < accounts.size(); i++) {
             Account one = accounts.get(i);

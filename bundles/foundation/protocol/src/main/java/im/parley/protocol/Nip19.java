@@ -25,6 +25,9 @@ public final class Nip19 {
     /** The most characters that are read or written. */
     public static final int MAX_LENGTH = 5000;
 
+    private static final String NCRYPTSEC = "ncryptsec";
+    private static final int SEALED_KEY = 91;
+
     private static final int MAX_ENTRY = 255;
     private static final int SPECIAL = 0;
     private static final int RELAY = 1;
@@ -103,6 +106,31 @@ public final class Nip19 {
             throw new IllegalArgumentException("a secret key has 32 bytes");
         }
         return Bech32.encode("nsec", secret);
+    }
+
+    /**
+     * {@code ncryptsec1…} (NIP-49).
+     *
+     * @param sealed 91 bytes
+     */
+    public static String ncryptsec(byte[] sealed) {
+        if (sealed.length != SEALED_KEY) {
+            throw new IllegalArgumentException("a sealed key has 91 bytes");
+        }
+        return Bech32.encode(NCRYPTSEC, sealed);
+    }
+
+    /**
+     * The bytes of an {@code ncryptsec1…}, which is no entity of NIP-19 and never comes from strangers.
+     *
+     * @throws ProtocolException {@code nip19}
+     */
+    public static byte[] sealedKey(String ncryptsec) throws ProtocolException {
+        Bech32 parts = Bech32.decode(ncryptsec);
+        if (!parts.prefix().equals(NCRYPTSEC) || parts.data().length != SEALED_KEY) {
+            throw fault("this is no ncryptsec");
+        }
+        return parts.data();
     }
 
     /** {@code note1…}. */

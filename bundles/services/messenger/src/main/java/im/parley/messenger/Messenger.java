@@ -27,6 +27,30 @@ public interface Messenger {
      */
     Account createAccount(Scope scope, String name, char @Nullable [] passphrase) throws ProviderException;
 
+    /**
+     * As {@link #createAccount}, with a key that exists.
+     *
+     * @param key {@code nsec1…} or {@code ncryptsec1…} (NIP-49)
+     * @param password opens an {@code ncryptsec1…}; null for an {@code nsec1…}
+     * @param passphrase optional second protection at rest; the caller overwrites all three afterwards
+     * @throws ProviderException as {@link #createAccount}, and {@code REJECTED identity.known} if the circle has this key,
+     *     {@code REJECTED identity.bad-key} if it is none of the two, {@code REJECTED key.too-costly}, {@code AUTHENTICATION
+     *     key.wrong-password}
+     */
+    Account importAccount(
+            Scope scope, String name, char[] key, char @Nullable [] password, char @Nullable [] passphrase)
+            throws ProviderException;
+
+    /**
+     * The key of an identity, sealed by a password, as {@code ncryptsec1…} (NIP-49). Takes about a quarter of a second.
+     *
+     * @param account name or npub; null if there is only one
+     * @param password the caller overwrites it afterwards
+     * @throws ProviderException {@code REJECTED key.weak-passphrase}, {@code AUTHENTICATION vault.locked} while the key is
+     *     closed, {@code UNSUPPORTED identity.no-export} if the provider keeps its keys to itself
+     */
+    String exportKey(Scope scope, @Nullable String account, char[] password) throws ProviderException;
+
     List<Account> accounts(Scope scope) throws ProviderException;
 
     /**

@@ -33,6 +33,55 @@ public class NostrToolsIT {
     }
 
     @Test
+    public void aKeyMovesToNostrToolsAndFromThereToAnotherNode() throws Exception {
+        String ours = "a sentence of my own \u212b\n";
+        DistributionNode.Result exported = node.run(ours, "identity", "export", "alice", "--stdin", "--json");
+        assertEquals(exported.err(), 0, exported.exit());
+        JsonNode resealed = peers.run(
+                "reseal",
+                Peers.arguments()
+                        .put(
+                                "ncryptsec",
+                                Peers.JSON
+                                        .readTree(exported.out())
+                                        .path("ncryptsec")
+                                        .asText())
+                        .put("password", ours.strip())
+                        .put("next", "theirs"));
+        String alice = node.json("identity", "list")
+                .path("accounts")
+                .get(0)
+                .path("pubkey")
+                .asText();
+        assertEquals(alice, resealed.path("pk").asText());
+
+        String sealed = resealed.path("ncryptsec").asText();
+        DistributionNode.Result known = node.run(sealed + "\ntheirs\n", "identity", "import", "again", "--stdin");
+        assertTrue(known.err(), known.err().contains("Code: identity.known"));
+        assertEquals(1, known.exit());
+        DistributionNode other = DistributionNode.create("moved");
+        try {
+            other.start("--only", "personal");
+            DistributionNode.Result wrong = other.run(sealed + "\nours\n", "identity", "import", "me", "--stdin");
+            assertTrue(wrong.err(), wrong.err().contains("Code: key.wrong-password"));
+            DistributionNode.Result moved = other.run(sealed + "\ntheirs\n", "identity", "import", "me", "--stdin");
+            assertEquals(moved.err(), 0, moved.exit());
+            assertEquals(
+                    alice,
+                    other.json("identity", "list")
+                            .path("accounts")
+                            .get(0)
+                            .path("pubkey")
+                            .asText());
+            Canaries secrets = new Canaries().text("password", ours.strip()).text("sealed key", sealed);
+            assertEquals(java.util.List.of(), secrets.search(other.files()));
+            assertEquals(java.util.List.of(), secrets.search(node.files()));
+        } finally {
+            other.close();
+        }
+    }
+
+    @Test
     public void nostrToolsPublishesAndQueries() throws Exception {
         JsonNode key = peers.run("key", Peers.arguments());
         JsonNode published =

@@ -62,6 +62,8 @@ public final class MessengerMethods implements MethodGroup {
     public Set<String> names() {
         return Set.of(
                 "identity.new",
+                "identity.import",
+                "identity.export",
                 "identity.unlock",
                 "identity.list",
                 "contact.add",
@@ -81,6 +83,8 @@ public final class MessengerMethods implements MethodGroup {
         String account = call.optionalText("account");
         return switch (call.method()) {
             case "identity.new" -> account(newIdentity(call.text("name"), call.secret("passphrase")));
+            case "identity.import" -> account(importIdentity(call));
+            case "identity.export" -> exportIdentity(call);
             case "identity.unlock" -> account(messenger.unlockAccount(CIRCLE, call.text("name"), passphrase(call)));
             case "identity.list" -> accounts(messenger.accounts(CIRCLE));
             case "contact.add" -> contact(newContact(account, call.text("name"), call.text("address")));
@@ -96,13 +100,51 @@ public final class MessengerMethods implements MethodGroup {
         };
     }
 
-    /** The one who chose the passphrase has just given it, so the key is open as it would be after an unlock. */
     private Messenger.Account newIdentity(String name, char @Nullable [] passphrase)
             throws ProviderException, ControlException {
+        refuseEmpty(passphrase);
+        return opened(messenger.createAccount(CIRCLE, name, passphrase), passphrase);
+    }
+
+    private Messenger.Account importIdentity(Call call) throws ProviderException, ControlException {
+        char[] passphrase = call.secret("passphrase");
+        refuseEmpty(passphrase);
+        char[] key = call.secret("key");
+        return opened(
+                messenger.importAccount(
+                        CIRCLE,
+                        call.text("name"),
+                        key == null ? new char[0] : key,
+                        call.secret("password"),
+                        passphrase),
+                passphrase);
+    }
+
+    private Map<String, Object> exportIdentity(Call call) throws ProviderException {
+        char[] password = call.secret("password");
+        String name = call.text("name");
+        String sealed = messenger.exportKey(CIRCLE, name, password == null ? new char[0] : password);
+        Map<String, Object> answer = new LinkedHashMap<>();
+        answer.put("ncryptsec", sealed);
+        answer.put(
+                "npub",
+                messenger.accounts(CIRCLE).stream()
+                        .filter(account ->
+                                account.name().equals(name) || account.npub().equals(name))
+                        .map(Messenger.Account::npub)
+                        .findFirst()
+                        .orElse(""));
+        return answer;
+    }
+
+    private static void refuseEmpty(char @Nullable [] passphrase) throws ControlException {
         if (passphrase != null && passphrase.length == 0) {
             throw ControlException.of(Kind.REJECTED, "passphrase.empty", "The passphrase is empty.");
         }
-        Messenger.Account made = messenger.createAccount(CIRCLE, name, passphrase);
+    }
+
+    /** The one who chose the passphrase has just given it, so the key is open as it would be after an unlock. */
+    private Messenger.Account opened(Messenger.Account made, char @Nullable [] passphrase) throws ProviderException {
         if (passphrase == null) {
             return made;
         }

@@ -7,6 +7,7 @@ import im.parley.api.event.EventTemplate;
 import im.parley.api.event.PublicKey;
 import im.parley.api.event.Signature;
 import im.parley.api.identity.IdentityProvider;
+import im.parley.api.identity.KeyExport;
 import im.parley.api.identity.Purpose;
 import im.parley.api.identity.Signer;
 import im.parley.api.lifecycle.Kind;
@@ -35,7 +36,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Thread-safe.
  */
-final class LocalIdentities implements IdentityProvider, AutoCloseable {
+final class LocalIdentities implements KeyExport, IdentityProvider, AutoCloseable {
     /** Names of the secrets: this and the public key in hex. The value is the raw secret key. */
     static final String PREFIX = "identity.";
 
@@ -122,6 +123,12 @@ final class LocalIdentities implements IdentityProvider, AutoCloseable {
             secrets.write(name(identity), secretKey, passphrase);
         }
         return identity;
+    }
+
+    @Override
+    public byte[] exportKey(PublicKey identity) throws ProviderException {
+        checkKnown(identity);
+        return secrets.read(name(identity));
     }
 
     @Override

@@ -121,6 +121,20 @@ class LocalIdentitiesTest {
     }
 
     @Test
+    void aKeyThatWasImportedCanBeTakenOutAgain() throws Exception {
+        byte[] secret = new byte[32];
+        secret[31] = 5;
+        PublicKey identity = identities.importKey(secret, null);
+        byte[] copy = identities.exportKey(identity);
+        assertArrayEquals(secret, copy);
+        Arrays.fill(copy, (byte) 0);
+        byte[] another = identities.exportKey(identity);
+        assertArrayEquals(secret, another, "a copy was given away");
+        Arrays.fill(another, (byte) 0);
+        refused(Kind.REJECTED, "identity.unknown", () -> identities.exportKey(PublicKey.ofHex("ab".repeat(32))));
+    }
+
+    @Test
     void CR_01_nip44VectorsThroughTheSigner() throws Exception {
         JsonNode cases = Vectors.json("nip44/nip44.vectors.json")
                 .path("v2")

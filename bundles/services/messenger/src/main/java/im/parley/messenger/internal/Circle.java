@@ -3,6 +3,7 @@ package im.parley.messenger.internal;
 import im.parley.api.event.PublicKey;
 import im.parley.api.event.Rumor;
 import im.parley.api.identity.IdentityProvider;
+import im.parley.api.identity.KeyExport;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
@@ -34,6 +35,7 @@ import java.nio.charset.StandardCharsets;
 import java.text.Normalizer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -284,7 +286,47 @@ final class Circle implements OutboxHost {
 
     // ---- accounts ----
 
+    /** How an identity's key comes to the provider. */
+    @FunctionalInterface
+    private interface KeySource {
+        PublicKey keep(IdentityProvider identities) throws ProviderException;
+    }
+
     Messenger.Account createAccount(String wanted, char @Nullable [] passphrase) throws ProviderException {
+        return addAccount(wanted, identities -> identities.create(passphrase));
+    }
+
+    Messenger.Account importAccount(String wanted, char[] key, char @Nullable [] password, char @Nullable [] passphrase)
+            throws ProviderException {
+        byte[] secretKey = SealedKeys.open(key, password);
+        try {
+            return addAccount(wanted, identities -> identities.importKey(secretKey, passphrase));
+        } finally {
+            Arrays.fill(secretKey, (byte) 0);
+        }
+    }
+
+    String exportKey(@Nullable String wanted, char[] password) throws ProviderException {
+        SealedKeys.checkPassword(password);
+        Account account = space.transact(tx -> pick(tx, wanted));
+        byte[] secret;
+        try (Lease<IdentityProvider> lease = services.identity().acquire()) {
+            if (!(lease.get() instanceof KeyExport export)) {
+                throw new ProviderException(
+                        Kind.UNSUPPORTED,
+                        "identity.no-export",
+                        "What holds the key of " + account.name() + " does not give it away.");
+            }
+            secret = export.exportKey(account.pubkey());
+        }
+        try {
+            return SealedKeys.seal(secret, password, services.random());
+        } finally {
+            Arrays.fill(secret, (byte) 0);
+        }
+    }
+
+    private Messenger.Account addAccount(String wanted, KeySource key) throws ProviderException {
         String name = Names.checked(wanted, "identity.bad-name");
         synchronized (changing) {
             space.transact(tx -> {
@@ -293,7 +335,7 @@ final class Circle implements OutboxHost {
             });
             PublicKey pubkey;
             try (Lease<IdentityProvider> lease = services.identity().acquire()) {
-                pubkey = lease.get().create(passphrase);
+                pubkey = key.keep(lease.get());
             }
             URI own = ownRelay();
             List<Account.Inbox> inboxes = own == null ? List.of() : List.of(new Account.Inbox(own, false));
@@ -302,6 +344,7 @@ final class Circle implements OutboxHost {
             long now = services.clock().millis();
             Account account = space.transact(tx -> {
                 free(tx, name);
+                unknown(tx, pubkey);
                 Account made = new Account(
                         Book.next(tx, "accounts"),
                         name,
@@ -315,6 +358,16 @@ final class Circle implements OutboxHost {
             });
             soon();
             return shown(account);
+        }
+    }
+
+    private static void unknown(Tx tx, PublicKey pubkey) throws ProviderException {
+        for (Account other : Book.accounts(tx)) {
+            if (other.pubkey().equals(pubkey)) {
+                throw rejected(
+                        "identity.known",
+                        "This key is the identity " + other.name() + " already. Use it by that name.");
+            }
         }
     }
 

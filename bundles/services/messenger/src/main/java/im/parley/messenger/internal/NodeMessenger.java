@@ -82,6 +82,18 @@ public final class NodeMessenger implements Messenger {
     }
 
     @Override
+    public Account importAccount(
+            Scope scope, String name, char[] key, char @Nullable [] password, char @Nullable [] passphrase)
+            throws ProviderException {
+        return circle(scope).importAccount(name, key, password, passphrase);
+    }
+
+    @Override
+    public String exportKey(Scope scope, @Nullable String account, char[] password) throws ProviderException {
+        return circle(scope).exportKey(account, password);
+    }
+
+    @Override
     public List<Account> accounts(Scope scope) throws ProviderException {
         return circle(scope).accounts();
     }
