@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.IteratingCallback;
 import org.eclipse.jetty.websocket.core.CloseStatus;
@@ -35,6 +36,10 @@ import org.slf4j.LoggerFactory;
 final class SocketSession implements FrameHandler, Channel {
     /** What may wait for a client that does not read, or four of the route's largest frames if that is more. */
     static final long MAX_QUEUED_BYTES = 1L << 20;
+    /** Nobody alive needs more. */
+    private static final int MAX_CONTROL_FRAMES = 1_000;
+
+    private static final long ONE_SECOND = TimeUnit.SECONDS.toNanos(1);
     /** Pieces of one message; see {@link #tooManyPieces}. */
     static final int MAX_FRAGMENTS = 1024;
 
@@ -67,6 +72,10 @@ final class SocketSession implements FrameHandler, Channel {
     private long queuedBytes;
     /** As counted by the keeper: what waits to be written or is being written, and what came of an unfinished message. */
     private long heldBytes;
+
+    // On the reading thread.
+    private long controlSince;
+    private int controlFrames;
 
     private boolean wakeScheduled;
     private @Nullable Thread reader;
@@ -141,14 +150,27 @@ final class SocketSession implements FrameHandler, Channel {
         pinged = false;
         switch (frame.getOpCode()) {
             case OpCode.CLOSE -> callback.succeeded();
-            case OpCode.PING -> {
-                pong(copy(frame.getPayload()));
+            case OpCode.PING, OpCode.PONG -> {
+                if (tooManyControlFrames()) {
+                    fail(callback, POLICY, "at most " + MAX_CONTROL_FRAMES + " pings and pongs a second");
+                    return;
+                }
+                if (frame.getOpCode() == OpCode.PING) {
+                    pong(copy(frame.getPayload()));
+                }
                 next(callback);
             }
-            case OpCode.PONG -> next(callback);
             case OpCode.BINARY -> fail(callback, BAD_DATA, "text frames only");
             default -> data(frame, callback);
         }
+    }
+
+    private boolean tooManyControlFrames() {
+        if (heardAt - controlSince >= ONE_SECOND) {
+            controlSince = heardAt;
+            controlFrames = 0;
+        }
+        return ++controlFrames > MAX_CONTROL_FRAMES;
     }
 
     private void data(Frame frame, Callback callback) {

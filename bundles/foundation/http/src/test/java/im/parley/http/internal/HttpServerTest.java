@@ -153,9 +153,12 @@ class HttpServerTest {
                 "GET / HTTP/1.1\nHost: 127.0.0.1:PORT\n\n",
                 "GET / HTTP/1.1\r\nHost : 127.0.0.1:PORT\r\n\r\n",
                 "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nX: a\r\n b\r\n\r\n",
-                "POST / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                "POST / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+                "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: -1\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nTransfer-Encoding: xchunked\r\n\r\n"
             })
-    void ambiguousRequestsAreRefusedAndTheConnectionEnds(String request) throws IOException {
+    void WS_07_ambiguousRequestsAreRefusedAndTheConnectionEnds(String request) throws IOException {
         String answer = ask(request.replace("PORT", "" + address.getPort()));
         assertTrue(answer.startsWith("HTTP/1.1 400 ") || answer.startsWith("HTTP/1.1 421 "), answer);
         assertTrue(answer.contains("application/problem+json"), answer);

@@ -100,6 +100,17 @@ final class RawSocket implements AutoCloseable {
         out.flush();
     }
 
+    /** The peer may hang up in the middle of it. */
+    void sendDespiteHangUp(byte[] bytes) {
+        try {
+            out.write(bytes);
+            out.flush();
+        } catch (IOException e) {
+            // What it said before can still be read.
+            return;
+        }
+    }
+
     void text(String text) throws IOException {
         frame(TEXT, true, text.getBytes(StandardCharsets.UTF_8));
     }

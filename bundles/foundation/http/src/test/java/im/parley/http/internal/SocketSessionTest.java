@@ -21,6 +21,7 @@ import java.net.http.WebSocket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -268,7 +269,7 @@ class SocketSessionTest {
     }
 
     @Test
-    void thousandAndTwentyFourFragmentsPassAndOneMoreCloses1008() throws IOException {
+    void WS_02_thousandAndTwentyFourFragmentsPassAndOneMoreCloses1008() throws IOException {
         start(new EchoRoute(MAX));
         try (RawSocket raw = connect()) {
             raw.out.write(fragments(1024, 1, true));
@@ -295,7 +296,7 @@ class SocketSessionTest {
     }
 
     @Test
-    void aMessageThatIsNotFinishedInTimeCloses1008() throws IOException {
+    void WS_02_WS_04_aMessageThatIsNotFinishedInTimeCloses1008() throws IOException {
         start(
                 new EchoRoute(MAX),
                 new Settings.SocketLimits(
@@ -305,6 +306,12 @@ class SocketSessionTest {
                         Duration.ofSeconds(1)));
         try (RawSocket raw = connect()) {
             raw.frame(RawSocket.TEXT, false, bytes('a'));
+            assertEquals(1008, raw.closeCode());
+        }
+        // One frame whose header promises more than ever comes.
+        try (RawSocket raw = connect()) {
+            byte[] whole = RawSocket.encode(RawSocket.TEXT, true, false, new byte[100]);
+            raw.out.write(whole, 0, 12);
             assertEquals(1008, raw.closeCode());
         }
     }
@@ -347,18 +354,34 @@ class SocketSessionTest {
     }
 
     @Test
+    void WS_06_floodsOfControlFramesClose1008() throws IOException {
+        start(new EchoRoute(MAX));
+        for (int opcode : new int[] {RawSocket.PING, RawSocket.PONG}) {
+            try (RawSocket raw = connect()) {
+                byte[] one = RawSocket.encode(opcode, true, false, bytes(1));
+                ByteArrayOutputStream flood = new ByteArrayOutputStream();
+                for (int i = 0; i < 20_000; i++) {
+                    flood.writeBytes(one);
+                }
+                raw.sendDespiteHangUp(flood.toByteArray());
+                assertEquals(1008, raw.closeCode(), "opcode " + opcode);
+            }
+        }
+    }
+
+    @Test
     void aFloodOfPingsEndsInTheNewestPong() throws IOException {
         start(new EchoRoute(MAX));
         try (RawSocket raw = connect()) {
             ByteArrayOutputStream flood = new ByteArrayOutputStream();
-            for (int i = 0; i <= 5_000; i++) {
+            for (int i = 0; i <= 900; i++) {
                 flood.writeBytes(RawSocket.encode(RawSocket.PING, true, false, bytes(i >> 8, i)));
             }
             raw.out.write(flood.toByteArray());
             byte[] last;
             do {
                 last = raw.read().payload();
-            } while ((last[0] & 0xff) << 8 < (5_000 & 0xff00) || (last[1] & 0xff) != (5_000 & 0xff));
+            } while ((last[0] & 0xff) << 8 < (900 & 0xff00) || (last[1] & 0xff) != (900 & 0xff));
             raw.text("alive");
             RawSocket.Frame answer = raw.read();
             assertEquals("alive", answer.text());
@@ -366,7 +389,7 @@ class SocketSessionTest {
     }
 
     @Test
-    void protocolErrorsClose1002And1003() throws IOException {
+    void WS_05_protocolErrorsClose1002And1003() throws IOException {
         start(new EchoRoute(MAX));
         byte[][] wrong = {
             bytes(0x81, 0x01, 'a'), // not masked
@@ -376,10 +399,58 @@ class SocketSessionTest {
             RawSocket.encode(RawSocket.PING, true, false, new byte[126]),
             RawSocket.encode(RawSocket.PING, false, false, new byte[1])
         };
-        for (byte[] frame : wrong) {
+        List<byte[]> all = new ArrayList<>(List.of(wrong));
+        for (int opcode = 3; opcode < 16; opcode++) {
+            if (opcode < 8 || opcode > 10) {
+                all.add(RawSocket.encode(opcode, true, false, bytes('a'))); // reserved
+                all.add(RawSocket.encode(opcode, false, false, bytes('a')));
+            }
+        }
+        for (int bits : new int[] {0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70}) {
+            for (int opcode : new int[] {0, 1, 8, 9, 10}) {
+                byte[] frame = RawSocket.encode(opcode, true, false, bytes('a', 'b'));
+                frame[0] |= (byte) bits; // RSV without an extension
+                all.add(frame);
+            }
+        }
+        for (int opcode : new int[] {8, 9, 10}) {
+            all.add(RawSocket.encode(opcode, false, false, bytes(3, 232))); // control frames are never fragmented
+            all.add(RawSocket.encode(opcode, true, false, new byte[126]));
+        }
+        all.add(RawSocket.encode(RawSocket.CLOSE, true, false, bytes(3))); // half a code
+        for (int code : new int[] {0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65535}) {
+            all.add(RawSocket.encode(RawSocket.CLOSE, true, false, bytes(code >> 8, code)));
+        }
+        // A second message inside an unfinished one.
+        ByteArrayOutputStream two = new ByteArrayOutputStream();
+        two.writeBytes(RawSocket.encode(RawSocket.TEXT, false, false, bytes('a')));
+        two.writeBytes(RawSocket.encode(RawSocket.TEXT, true, false, bytes('b')));
+        all.add(two.toByteArray());
+        for (byte[] frame : all) {
             try (RawSocket raw = connect()) {
                 raw.out.write(frame);
-                assertEquals(1002, raw.closeCode());
+                assertEquals(1002, raw.closeCode(), HexFormat.of().formatHex(frame, 0, Math.min(16, frame.length)));
+            }
+        }
+        assertTrue(all.size() > 60, all.size() + " cases");
+        try (RawSocket raw = connect()) {
+            // A length of 64 bits with the top one set: too big before it is wrong.
+            raw.out.write(new byte[] {(byte) 0x81, (byte) 0xff, (byte) 0x80, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0});
+            assertEquals(1009, raw.closeCode());
+        }
+        try (RawSocket raw = connect()) {
+            // A reason that is not UTF-8.
+            raw.out.write(RawSocket.encode(RawSocket.CLOSE, true, false, bytes(3, 232, 0xc0, 0xaf)));
+            int code = raw.closeCode();
+            assertTrue(code == 1002 || code == 1007, "" + code);
+        }
+        for (int code : new int[] {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999}) {
+            try (RawSocket raw = connect()) {
+                raw.out.write(RawSocket.encode(RawSocket.CLOSE, true, false, bytes(code >> 8, code)));
+                assertEquals(code, raw.closeCode(), "echoed");
+                // Data after a close is thrown away, and the connection ends.
+                raw.sendDespiteHangUp(RawSocket.encode(RawSocket.TEXT, true, false, bytes('x')));
+                assertEquals("", raw.rest());
             }
         }
         try (RawSocket raw = connect()) {
