@@ -16,7 +16,8 @@ public interface InboxListener {
     /**
      * All stored wraps of one sync that the relay had, newest first; may be empty. When this returns normally the owner
      * has them durably, and {@link #synced} follows. A sync of more than 20,000 wraps (or 16 MiB) comes in several calls
-     * before {@code synced}, newest first, and live wraps come between them. Wraps that were handed over since the node
+     * before {@code synced}, newest first, and live wraps come between them; the last of them has the live wraps that came
+     * meanwhile. Wraps that were handed over since the node
      * started are left out, but the owner may still see one twice.
      */
     void stored(List<Event> wraps);

@@ -17,8 +17,11 @@ import org.junit.Test;
 
 /** Two personal nodes that share nothing but a third one's relay, while that relay goes away and one of them is killed. */
 public class ThreeNodesIT {
-    private static final int MESSAGES = 200;
-    private static final int KILLS = 5;
+    /** 1,000 messages and 20 kills for the figures of the handbook. */
+    private static final int MESSAGES = Integer.getInteger("parley.messages", 200);
+
+    private static final int KILLS = Integer.getInteger("parley.node.kills", 5);
+    private static final int RELAY_KILLS = Integer.getInteger("parley.relay.kills", 3);
     private static final Duration OUTAGE = Duration.ofSeconds(20);
 
     private DistributionNode relay;
@@ -73,17 +76,19 @@ public class ThreeNodesIT {
             send(aliceSends ? alice : bob, aliceSends ? "bob" : "alice", text);
             (aliceSends ? fromAlice : fromBob).add(text);
             if (killAt.contains(i)) {
-                bob.kill();
-                bob.start("--only", "personal");
+                DistributionNode victim = random.nextBoolean() ? bob : alice;
+                victim.kill();
+                victim.start("--only", "personal");
             }
         }
         if (outage != null) {
             outage.join();
         }
 
-        Waiting.until("every message is shown on the other side", Duration.ofMinutes(3), () -> {
+        Waiting.until("every message is shown on the other side", Duration.ofMinutes(5), () -> {
             return received(bob).containsAll(fromAlice) && received(alice).containsAll(fromBob);
         });
+        System.out.println(MESSAGES + " messages, " + KILLS + " kills of either node, one outage of the relay");
         assertEquals("bob sees each once and in alice's order", fromAlice, received(bob));
         assertEquals("alice sees each once and in bob's order", fromBob, received(alice));
         assertExact(alice, fromAlice.size());
@@ -98,6 +103,34 @@ public class ThreeNodesIT {
                             e.path("host").asText() + ":" + e.path("port").asInt()));
             assertEquals("the egress log lists only what the user named", named, connected);
         }
+    }
+
+    @Test
+    public void NT_03_aRelayThatIsKilledAgainAndAgainLosesAndDoublesNothing() throws Exception {
+        long seed = Long.getLong("parley.seed", System.nanoTime());
+        System.out.println("seed of ThreeNodesIT: -Dparley.seed=" + seed);
+        Random random = new Random(seed);
+        List<String> sent = new ArrayList<>();
+        for (int kill = 0; kill < RELAY_KILLS; kill++) {
+            int before = 5 + random.nextInt(30);
+            for (int i = 0; i < before; i++) {
+                sent.add("m" + sent.size());
+                send(alice, "bob", sent.get(sent.size() - 1));
+            }
+            relay.kill();
+            for (int i = 0; i < 10; i++) {
+                sent.add("m" + sent.size());
+                send(alice, "bob", sent.get(sent.size() - 1));
+            }
+            relay.start("--only", "infrastructure");
+        }
+        Waiting.until(
+                "every message is shown",
+                Duration.ofMinutes(3),
+                () -> received(bob).size() >= sent.size());
+        assertEquals(sent, received(bob));
+        assertExact(alice, sent.size());
+        System.out.println(sent.size() + " messages, " + RELAY_KILLS + " kills of the relay");
     }
 
     @Test
@@ -164,10 +197,18 @@ public class ThreeNodesIT {
             JsonNode messages = control.call(
                             "message.list", Peers.arguments().put("after", 0).put("limit", 1000))
                     .path("messages");
-            for (JsonNode message : messages) {
-                if (!message.path("outgoing").asBoolean()) {
-                    texts.add(message.path("text").asText());
+            while (!messages.isEmpty()) {
+                long last = 0;
+                for (JsonNode message : messages) {
+                    last = message.path("position").asLong();
+                    if (!message.path("outgoing").asBoolean()) {
+                        texts.add(message.path("text").asText());
+                    }
                 }
+                messages = control.call(
+                                "message.list",
+                                Peers.arguments().put("after", last).put("limit", 1000))
+                        .path("messages");
             }
         }
         return texts;

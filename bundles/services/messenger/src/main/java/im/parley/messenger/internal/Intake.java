@@ -43,8 +43,10 @@ import org.jspecify.annotations.Nullable;
  * and nothing of it was taken in. Thread-safe.
  */
 final class Intake {
-    /** How long a live message waits for the ones its writer wrote before. */
+    /** How long a message waits for the ones its writer wrote before. */
     static final Duration HOLD_BACK = Duration.ofSeconds(3);
+    /** Wraps are asked for from two days and an hour before the last sync. */
+    private static final Duration SURE_TO_BE_FOUND = Duration.ofDays(2).plusMinutes(30);
 
     private static final Duration RETRY = Duration.ofSeconds(1);
     private static final int CHUNK = 64;
@@ -71,6 +73,7 @@ final class Intake {
     /** A rumor that came out of a verified wrap and seal. */
     private record Opened(
             EventId wrap,
+            long wrapAt,
             Rumor rumor,
             PublicKey sender,
             Room room,
@@ -122,8 +125,31 @@ final class Intake {
                 .thenComparing(o -> o.rumor().id()));
         synchronized (lock) {
             refuse(refused);
-            take(opened);
+            take(withoutGaps(opened));
         }
+    }
+
+    /**
+     * Holds back what was written after a message that is not here yet: its predecessor may be on its way as a live wrap.
+     * What is held is not durable, so only wraps that the next sync would ask for again can be.
+     */
+    private List<Opened> withoutGaps(List<Opened> opened) throws ProviderException {
+        long asksFrom = services.clock().instant().getEpochSecond() - SURE_TO_BE_FOUND.toSeconds();
+        Map<String, Long> last = new HashMap<>();
+        List<Opened> now = new ArrayList<>();
+        for (Opened one : opened) {
+            ParleyTag tag = one.tag();
+            if (tag != null) {
+                Long known = last.get(one.stream());
+                long before = known == null ? space.transact(tx -> Book.receiving(tx, one.stream())) : known;
+                if (before > 0 && tag.seq() > before + 1 && one.wrapAt() > asksFrom && holdBack(one)) {
+                    continue;
+                }
+                last.put(one.stream(), Math.max(before, tag.seq()));
+            }
+            now.add(one);
+        }
+        return now;
     }
 
     /** One wrap as it arrives; durable when this returns, or held back in memory and not yet marked as seen. */
@@ -171,7 +197,12 @@ final class Intake {
                     .get(SIGNER_PATIENCE.toSeconds(), TimeUnit.SECONDS);
             Rumor rumor = inside.rumor();
             opened.add(new Opened(
-                    wrap.id(), rumor, inside.sender(), Room.of(account.pubkey(), rumor), ParleyTag.of(rumor)));
+                    wrap.id(),
+                    wrap.createdAt(),
+                    rumor,
+                    inside.sender(),
+                    Room.of(account.pubkey(), rumor),
+                    ParleyTag.of(rumor)));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw Failures.of(e);
@@ -410,7 +441,7 @@ final class Intake {
         Room room = Room.of(self, rumor);
         ParleyTag tag = ParleyTag.of(rumor);
         if (tag != null) {
-            String stream = new Opened(rumor.id(), rumor, deliver.sender(), room, tag).stream();
+            String stream = new Opened(rumor.id(), rumor.createdAt(), rumor, deliver.sender(), room, tag).stream();
             if (tag.seq() > Book.receiving(tx, stream)) {
                 Book.putReceiving(tx, stream, tag.seq());
             }

@@ -508,6 +508,30 @@ class MessengerTest {
     }
 
     @Test
+    void aStoredMessageWaitsForThePredecessorThatComesLive() throws Exception {
+        PublicKey alice = a.create("Alice");
+        PublicKey stranger = b.create("Stranger");
+        time.run(Duration.ofSeconds(2));
+        live(alice, stranger, 1);
+        time.run(Duration.ofSeconds(2));
+        a.life.end();
+        live(alice, stranger, 3);
+        a.boot();
+        assertTrue(time.runUntil(() -> a.records.commits() > 0, Duration.ofSeconds(1)));
+        time.run(Duration.ofMillis(2_500));
+        live(alice, stranger, 2);
+        time.run(Duration.ofSeconds(10));
+        assertEquals(List.of("s1", "s2", "s3"), a.texts(false));
+
+        // Its predecessor never comes: it is shown all the same, and after a restart as well.
+        a.life.end();
+        live(alice, stranger, 5);
+        a.boot();
+        time.run(Duration.ofSeconds(10));
+        assertEquals(List.of("s1", "s2", "s3", "s5"), a.texts(false));
+    }
+
+    @Test
     void nothingHappensAfterTheEnd() throws Exception {
         a.create("Alice");
         a.api().send(SCOPE, null, "Alice", "unsent");

@@ -311,8 +311,9 @@ final class InboxSession implements RelayClient.Subscription {
         }
     }
 
-    private void handOver(List<Event> events, boolean last) {
+    private void handOver(List<Event> stored, boolean last) {
         phase = Phase.HANDING;
+        List<Event> events = last ? withEarly(stored) : stored;
         long mine = sync;
         long began = startedAt;
         lane.execute(() -> {
@@ -340,6 +341,24 @@ final class InboxSession implements RelayClient.Subscription {
             }
             onLoop(mine, last ? this::synced : this::goOn);
         });
+    }
+
+    /**
+     * Live wraps that came meanwhile go with the last of the stored ones: pages go by the wraps' dates, which say nothing
+     * of their order, so a page may have held a message whose predecessor came live.
+     */
+    private List<Event> withEarly(List<Event> stored) {
+        if (early.isEmpty()) {
+            return stored;
+        }
+        Map<EventId, Event> all = new LinkedHashMap<>();
+        stored.forEach(event -> all.put(event.id(), event));
+        early.forEach(event -> all.putIfAbsent(event.id(), event));
+        early = new ArrayList<>();
+        earlyBytes = 0;
+        List<Event> events = new ArrayList<>(all.values());
+        events.sort(Paging.NEWEST_FIRST);
+        return events;
     }
 
     private void goOn() {

@@ -831,6 +831,32 @@ class PooledRelayClientTest {
     }
 
     @Test
+    void aLiveWrapOfTheTimeOfTheSyncComesWithTheStoredOnes() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        relay.cap = 3;
+        World.Identity ana = world.identity();
+        for (int i = 0; i < 6; i++) {
+            relay.stored(ana.wrap(NOW - 1000 * i));
+        }
+        Event newest = ana.wrap(NOW);
+        Event backDated = ana.wrap(NOW - 100_000);
+        int[] pages = {0};
+        relay.onRequest = () -> {
+            if (++pages[0] == 3) {
+                // One belongs on the page that was read, the other, sent after it, on one that comes.
+                relay.publish(newest);
+                relay.publish(backDated);
+            }
+        };
+        Inbox inbox = new Inbox();
+        world.client.inbox(ana.persona("inbox"), RELAY, inbox);
+        world.advance(Duration.ofSeconds(3));
+        assertEquals(List.of("stored", "synced"), inbox.calls);
+        assertEquals(8, inbox.all().size());
+        assertTrue(inbox.all().containsAll(List.of(newest, backDated)));
+    }
+
+    @Test
     void afterAReconnectOnlyNewWrapsAreHandedOverAndTheFrontierMoves() {
         FakeRelay relay = world.relay("wss://relay.example");
         World.Identity ana = world.identity();
