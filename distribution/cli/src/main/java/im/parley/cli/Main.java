@@ -2,9 +2,7 @@ package im.parley.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
@@ -89,6 +87,7 @@ public final class Main {
         commands.put("slots", () -> new CommandLine(new SlotsCommand(invocation)));
         commands.put("swap", () -> new CommandLine(new SwapCommands.Swap(invocation)));
         commands.put("undo", () -> new CommandLine(new SwapCommands.Undo(invocation)));
+        commands.put("guide", () -> new CommandLine(new GuideCommand(invocation)));
         commands.put("version", () -> new CommandLine(new VersionCommand(invocation)));
         return commands;
     }
@@ -145,28 +144,7 @@ public final class Main {
             if (version) {
                 return new VersionCommand(invocation).run();
             }
-            if (spec != null && options.json()) {
-                invocation.out().println(JsonText.of(commands(spec)));
-            } else if (spec != null) {
-                spec.commandLine().usage(invocation.out());
-            }
-            return Exit.OK;
-        }
-
-        private static Map<String, Object> commands(CommandSpec parley) {
-            List<Map<String, Object>> commands = new ArrayList<>();
-            parley.subcommands().forEach((name, command) -> {
-                Map<String, Object> shown = new LinkedHashMap<>();
-                shown.put("name", name);
-                shown.put(
-                        "description",
-                        String.join(" ", command.getCommandSpec().usageMessage().description()));
-                shown.put("subcommands", List.copyOf(command.getSubcommands().keySet()));
-                commands.add(shown);
-            });
-            Map<String, Object> answer = new LinkedHashMap<>();
-            answer.put("commands", commands);
-            return answer;
+            return new GuideCommand(invocation).run();
         }
     }
 

@@ -527,10 +527,44 @@ class ConversationTest {
     }
 
     @Test
-    void rootAnswersProgramsAndTellsItsVersion() throws Exception {
-        assertEquals(Exit.OK, terminal.runAsIs("--json"));
-        assertFalse(Json.objects(Json.object(terminal.out().getBytes(StandardCharsets.UTF_8)), "commands")
-                .isEmpty());
+    void withoutACommandItGuidesToAFirstMessage() throws Exception {
+        assertEquals("start", step());
+        assertTrue(terminal.out().contains("./parley start --data " + data + " --detach"), terminal.out());
+        String open = "\"result\":{\"session\":{\"pinSet\":false,\"locked\":false},\"features\":[\"personal\"]}";
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("node.status", open.replace("\"locked\":false", "\"locked\":true"));
+            assertEquals("unlock", step());
+            node.on("node.status", open.replace("personal", "infrastructure"));
+            assertEquals("relay", step());
+            node.on("node.status", open);
+            node.on("identity.list", "\"result\":{\"accounts\":[]}");
+            assertEquals("identity", step());
+            String alice = "{\"name\":\"al ice\",\"npub\":\"npub1a\"}";
+            node.on("identity.list", "\"result\":{\"accounts\":[" + alice + "]}");
+            node.on("contact.list", "\"result\":{\"contacts\":[]}");
+            assertEquals("contact", step());
+            node.on("identity.list", "\"result\":{\"accounts\":[" + alice + ",{\"name\":\"bob\"}]}");
+            node.on("message.list", "\"result\":{\"messages\":[]}");
+            assertEquals("send", step());
+            assertTrue(terminal.out().contains("--as 'al ice' bob"), terminal.out());
+            node.on("contact.list", "\"result\":{\"contacts\":[{\"name\":\"carol\"}]}");
+            assertEquals("send", step());
+            assertTrue(terminal.out().contains("carol"), terminal.out());
+            node.on("message.list", messages(message(1, "aa", "alice", "bob", false, "hi")));
+            assertEquals("inbox", step());
+        }
+    }
+
+    /** What {@code ./parley} alone says is the step; afterwards the text for people is there. */
+    private String step() throws Exception {
+        assertEquals(Exit.OK, terminal.runAsIs("--json", "--data", data.toString()));
+        String step = Json.text(Json.object(terminal.out().getBytes(StandardCharsets.UTF_8)), "step");
+        assertEquals(Exit.OK, terminal.runAsIs("--data", data.toString()));
+        return step;
+    }
+
+    @Test
+    void rootTellsItsVersion() throws Exception {
         assertEquals(Exit.OK, terminal.runAsIs("--version"));
         assertTrue(terminal.out().startsWith("Parley "), terminal.out());
         assertEquals(Exit.OK, terminal.runAsIs("--version", "--json"));
