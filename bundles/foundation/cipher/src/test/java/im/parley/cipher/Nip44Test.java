@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import im.parley.testkit.PeerData;
 import im.parley.testkit.Seeds;
 import im.parley.testkit.Vectors;
 import java.nio.charset.StandardCharsets;
@@ -65,6 +66,19 @@ class Nip44Test {
             String plaintext = vector.path("plaintext").asText();
             String payload = vector.path("payload").asText();
             assertEquals(payload, Nip44.encrypt(key, hex(vector, "nonce"), plaintext));
+            assertEquals(plaintext, Nip44.decrypt(key, payload));
+        }
+    }
+
+    @Test
+    void peersEncryptTheSameAndReadTheSame() throws Exception {
+        JsonNode cases = PeerData.json("nip44.json");
+        assertTrue(cases.size() >= 15, cases.size() + " cases");
+        for (JsonNode each : cases) {
+            byte[] key = hex(each, "conversationKey");
+            String plaintext = each.path("plaintext").asText();
+            String payload = each.path("payload").asText();
+            assertEquals(payload, Nip44.encrypt(key, hex(each, "nonce"), plaintext));
             assertEquals(plaintext, Nip44.decrypt(key, payload));
         }
     }

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import im.parley.api.event.EventId;
 import im.parley.api.event.PublicKey;
+import im.parley.testkit.PeerData;
 import im.parley.testkit.Seeds;
 import im.parley.testkit.Vectors;
 import java.util.ArrayList;
@@ -28,6 +29,34 @@ class Nip19Test {
         List<String> relays = new ArrayList<>();
         data.path("relays").forEach(relay -> relays.add(relay.asText()));
         return relays;
+    }
+
+    @Test
+    void peersWriteTheSameEntities() throws Exception {
+        JsonNode rows = PeerData.json("nip19.json");
+        assertTrue(rows.size() >= 5, rows.size() + " rows");
+        for (JsonNode row : rows) {
+            PublicKey pubkey = PublicKey.ofHex(row.get("pubkey").asText());
+            EventId id = EventId.ofHex(row.get("id").asText());
+            assertEquals(row.get("npub").asText(), Nip19.npub(pubkey));
+            assertEquals(
+                    row.get("nsec").asText(),
+                    Nip19.nsec(HexFormat.of().parseHex(row.get("secret").asText())));
+            assertEquals(row.get("note").asText(), Nip19.note(id));
+            Nip19.Profile profile =
+                    (Nip19.Profile) Nip19.decode(row.get("nprofile").asText());
+            assertEquals(new Nip19.Profile(pubkey, relays(row)), profile);
+            Nip19.EventPointer event =
+                    (Nip19.EventPointer) Nip19.decode(row.get("nevent").asText());
+            assertEquals(id, event.id());
+            assertEquals(pubkey, event.author().orElseThrow());
+            assertEquals(row.get("kind").asInt(), event.kind().getAsInt());
+            assertEquals(relays(row), event.relays());
+            Nip19.AddressPointer address =
+                    (Nip19.AddressPointer) Nip19.decode(row.get("naddr").asText());
+            assertEquals(row.get("identifier").asText(), address.identifier());
+            assertEquals(pubkey, address.pubkey());
+        }
     }
 
     @Test

@@ -11,6 +11,7 @@ import im.parley.api.curve.Secp256k1;
 import im.parley.api.curve.SignedMessage;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.testkit.PeerData;
 import im.parley.testkit.Seeds;
 import im.parley.testkit.Vectors;
 import java.math.BigInteger;
@@ -71,6 +72,23 @@ public abstract class Secp256k1Contract {
             }
         }
         assertTrue(verified >= 19 && signed >= 4, "vectors read: " + verified + ", of them signed: " + signed);
+    }
+
+    @Test
+    void libsecp256k1SignsAndAgreesTheSame() throws Exception {
+        Secp256k1 curve = curve();
+        JsonNode cases = PeerData.json("bip340.json");
+        assertTrue(cases.size() >= 40, cases.size() + " cases");
+        for (JsonNode each : cases) {
+            byte[] secretKey = hex(each, "secret");
+            byte[] message = hex(each, "message");
+            byte[] signature = hex(each, "signature");
+            assertArrayEquals(hex(each, "pubkey"), curve.publicKey(secretKey));
+            assertArrayEquals(signature, curve.sign(message, secretKey, hex(each, "aux")));
+            assertTrue(curve.verify(signature, message, hex(each, "pubkey")));
+            assertFalse(curve.verify(signature, message, hex(each, "peer")));
+            assertArrayEquals(hex(each, "shared"), curve.ecdhX(secretKey, hex(each, "peer")));
+        }
     }
 
     @Test

@@ -24,6 +24,7 @@ import im.parley.protocol.Nip19;
 import im.parley.protocol.ProtocolException;
 import im.parley.slot.Lease;
 import im.parley.slot.Slot;
+import im.parley.testkit.PeerData;
 import im.parley.testkit.Seeds;
 import im.parley.testkit.SettableClock;
 import im.parley.testkit.Vectors;
@@ -311,6 +312,21 @@ class GiftEnvelopeTest {
             opened++;
         }
         assertTrue(opened >= 2, "vectors opened: " + opened);
+    }
+
+    @Test
+    void wrapsOfPeersOpen() throws Exception {
+        JsonNode cases = PeerData.json("nip59.json");
+        assertTrue(cases.size() >= 15, cases.size() + " cases");
+        for (JsonNode each : cases) {
+            Envelope.Opened got = done(envelope.unwrap(
+                    secret(each.get("recipient").asText()),
+                    EventReader.read(each.get("wrap").toString())));
+            assertEquals(each.get("sender").asText(), got.sender().hex());
+            assertEquals(each.get("text").asText(), got.rumor().content());
+            assertEquals(each.get("rumorId").asText(), got.rumor().id().hex());
+            assertEquals(each.get("createdAt").asLong(), got.rumor().createdAt());
+        }
     }
 
     @Test
