@@ -21,6 +21,9 @@ import java.util.concurrent.TimeUnit;
  * state and runtime directories are the test's; the ports are free ones.
  */
 final class DistributionNode implements AutoCloseable {
+    /** System property: the JDK that nodes and commands run on, if it is not the one of the tests. */
+    static final String JAVA = "parley.node.java";
+
     private static final Duration COMMAND = Duration.ofMinutes(2);
 
     private final Path home;
@@ -137,7 +140,7 @@ final class DistributionNode implements AutoCloseable {
                 new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
         builder.environment().put("XDG_STATE_HOME", base.resolve("state").toString());
         builder.environment().put("XDG_RUNTIME_DIR", base.resolve("run").toString());
-        builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
+        builder.environment().put("JAVA_HOME", System.getProperty(JAVA, System.getProperty("java.home")));
         Process process = builder.start();
         process.getOutputStream().write(input.getBytes(StandardCharsets.UTF_8));
         process.getOutputStream().close();

@@ -28,7 +28,7 @@ public class RelayCrashIT {
     }
 
     @Test
-    public void DB_01_noAcknowledgedEventIsLostByKillingTheRelay() throws Exception {
+    public void DB_01_RL_29_noAcknowledgedEventIsLostByKillingTheRelay() throws Exception {
         long seed = Long.getLong("parley.seed", System.nanoTime());
         System.out.println("seed of RelayCrashIT: -Dparley.seed=" + seed);
         Random random = new Random(seed);
