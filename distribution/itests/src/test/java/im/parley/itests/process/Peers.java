@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.Assume;
 
-/** Nostr software we did not write, run by node: {@code peers/peer.mjs} on nostr-tools. */
+/** Nostr software we did not write, run by node: {@code peers/peer.mjs} on nostr-tools, {@code peers/ndk.mjs} on NDK. */
 final class Peers {
     static final ObjectMapper JSON = new ObjectMapper();
 
@@ -38,10 +38,10 @@ final class Peers {
         Path source = root.resolve("distribution/itests/peers");
         Path target = root.resolve("distribution/itests/target/peers");
         Files.createDirectories(target);
-        for (String file : List.of("package.json", "package-lock.json", ".npmrc", "peer.mjs")) {
+        for (String file : List.of("package.json", "package-lock.json", ".npmrc", "peer.mjs", "ndk.mjs")) {
             Files.copy(source.resolve(file), target.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
-        if (!Files.isDirectory(target.resolve("node_modules/nostr-tools"))) {
+        if (!Files.isDirectory(target.resolve("node_modules/@nostr-dev-kit/ndk"))) {
             Process npm = new ProcessBuilder("npm", "ci", "--silent")
                     .directory(target.toFile())
                     .redirectErrorStream(true)
@@ -65,7 +65,12 @@ final class Peers {
 
     /** Runs one command and returns what it printed. */
     JsonNode run(String command, ObjectNode arguments) throws IOException, InterruptedException {
-        List<String> line = new ArrayList<>(List.of("node", "peer.mjs", command, JSON.writeValueAsString(arguments)));
+        return run("peer.mjs", command, arguments);
+    }
+
+    /** As {@link #run(String, ObjectNode)}, of another script: {@code ndk.mjs} on NDK. */
+    JsonNode run(String script, String command, ObjectNode arguments) throws IOException, InterruptedException {
+        List<String> line = new ArrayList<>(List.of("node", script, command, JSON.writeValueAsString(arguments)));
         Path errors = Files.createTempFile(folder, "peer", ".err");
         Process process = new ProcessBuilder(line)
                 .directory(folder.toFile())
