@@ -87,6 +87,11 @@ class ControlServerTest {
         }
 
         @Override
+        public long generation() {
+            return 8;
+        }
+
+        @Override
         public List<Leftover> leftovers() {
             return List.of(new Leftover("x 1.0.0 (9)", "x~main", List.of("thread t")));
         }

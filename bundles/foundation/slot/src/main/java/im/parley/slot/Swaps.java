@@ -34,6 +34,9 @@ public interface Swaps {
      */
     SwapReport undo(String who, String why) throws ProviderException;
 
+    /** The newest stack generation that a swap has written since the start; 0 if none has. */
+    long generation();
+
     /** What was retired since the start and is not proven gone, the oldest first. Asks the collector; takes a moment. */
     List<Leftover> leftovers();
 

@@ -82,6 +82,9 @@ public class SwapCrashIT {
 
         JsonNode undone = node.json("undo", "--why", "enough");
         assertEquals(undone.path("to").asText(), curve());
+        assertEquals(
+                undone.path("generation").asLong(),
+                node.json("status").path("generation").asLong());
         String journal = Files.readString(node.data().resolve("stack/journal.jsonl"));
         assertTrue(journal, journal.contains("\"why\":\"enough\""));
     }

@@ -6,6 +6,7 @@ import im.parley.control.ControlConfiguration;
 import im.parley.control.ControlException;
 import im.parley.control.MethodGroup;
 import im.parley.control.Readiness;
+import im.parley.slot.Swaps;
 import im.parley.vault.Vault;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -34,6 +35,7 @@ public final class NodeMethods implements MethodGroup {
     private final InstantSource clock;
     private final Vault vault;
     private final Readiness readiness;
+    private final Swaps swaps;
     private final long startedAt;
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
@@ -45,12 +47,14 @@ public final class NodeMethods implements MethodGroup {
             ControlConfiguration config,
             @Reference InstantSource clock,
             @Reference Vault vault,
-            @Reference Readiness readiness) {
+            @Reference Readiness readiness,
+            @Reference Swaps swaps) {
         this.context = context;
         this.config = config;
         this.clock = clock;
         this.vault = vault;
         this.readiness = readiness;
+        this.swaps = swaps;
         this.startedAt = clock.millis();
     }
 
@@ -82,7 +86,7 @@ public final class NodeMethods implements MethodGroup {
         status.put("ready", missing instanceof List<?> list && list.isEmpty());
         status.put("missing", missing);
         status.put("version", config.version());
-        status.put("generation", config.generation());
+        status.put("generation", Math.max(config.generation(), swaps.generation()));
         status.put(
                 "features",
                 config.features().isEmpty()

@@ -35,6 +35,8 @@ public final class SwapDesk implements Swaps {
         return thread;
     });
 
+    private volatile long generation;
+
     // With the lock on this.
     private final Deque<Swapped> undoable = new ArrayDeque<>();
     /** What filled a slot before what fills it now. */
@@ -100,6 +102,7 @@ public final class SwapDesk implements Swaps {
             return selected.generation();
         });
         before.put(name, done.from());
+        generation = Math.max(generation, done.generation());
         boolean canUndo = undone == null && !done.from().isEmpty();
         SwapReport report = new SwapReport(
                 name,
@@ -127,6 +130,11 @@ public final class SwapDesk implements Swaps {
         }
         LOG.info("Swap by {}: {}", who, report.words());
         return report;
+    }
+
+    @Override
+    public long generation() {
+        return generation;
     }
 
     @Override

@@ -324,7 +324,9 @@ class ConfiguredSlotTest {
         slot.acquire().close();
         Kept kept = new Kept();
         SwapDesk desk = new SwapDesk(host, kept);
+        assertEquals(0, desk.generation());
         SwapReport report = desk.swap("curve", "c~main", "operator", "trial");
+        assertEquals(1, desk.generation());
         assertEquals("a~main", report.from());
         assertEquals(1, report.generation());
         assertTrue(report.words().contains("a~main gave way to c~main"), report.words());
