@@ -217,6 +217,65 @@ public class RelaySocketIT {
     }
 
     @Test
+    public void RL_03_RL_09_RL_11_RL_12_requestsAreHonouredOnDiskAndOverARestart() throws Exception {
+        TestKey writer = new TestKey();
+        TestKey carol = new TestKey();
+        TestKey once = new TestKey();
+        String mine = "{\"authors\":[\"" + writer.pubkey().hex() + "\"],\"kinds\":[0,1]}";
+        String toCarol = "{\"kinds\":[1059],\"#p\":[\"" + carol.pubkey().hex() + "\"]}";
+        String note = writer.sign(1, List.of(), "delete me");
+        String profile = writer.sign(0, List.of(), "{}");
+        String forCarol = once.sign(1059, List.of(List.of("p", carol.pubkey().hex())), "opaque");
+        try (RelaySocket socket = RelaySocket.open(url)) {
+            for (String event : List.of(note, profile, forCarol)) {
+                assertTrue(socket.publish(event).get(2).asBoolean());
+            }
+            assertEquals(2, count(socket, mine));
+            assertEquals(0, count(socket, "{\"#p\":[\"" + carol.pubkey().hex() + "\"]}"));
+            socket.authenticate(carol, url);
+            assertEquals(1, count(socket, toCarol));
+            String noteId = Peers.JSON.readTree(note).path("id").asText();
+            String wrapId = Peers.JSON.readTree(forCarol).path("id").asText();
+            socket.publish(writer.sign(
+                    5,
+                    List.of(
+                            List.of("e", noteId),
+                            List.of("a", "0:" + writer.pubkey().hex() + ":")),
+                    ""));
+            socket.publish(carol.sign(5, List.of(List.of("e", wrapId)), ""));
+            assertEquals(0, count(socket, mine));
+            assertEquals(0, count(socket, toCarol));
+        }
+        assertEquals(0, node.run("", "stop").exit());
+        node.start("--only", "infrastructure");
+        try (RelaySocket socket = RelaySocket.open(url)) {
+            for (String event : List.of(note, profile, forCarol)) {
+                JsonNode answer = socket.publish(event);
+                assertTrue(answer.toString(), answer.get(3).asText().startsWith("blocked: deleted"));
+            }
+            assertTrue(
+                    socket.publish(writer.sign(1, List.of(), "another")).get(2).asBoolean());
+            socket.publish(writer.sign(62, List.of(List.of("relay", url.toString())), ""));
+            assertEquals(0, count(socket, mine));
+        }
+        node.kill();
+        node.start("--only", "infrastructure");
+        try (RelaySocket socket = RelaySocket.open(url)) {
+            assertEquals(0, count(socket, mine));
+            JsonNode answer = socket.publish(note);
+            assertTrue(answer.toString(), answer.get(3).asText().startsWith("blocked: "));
+        }
+    }
+
+    private static int count(RelaySocket socket, String filter) throws Exception {
+        socket.send("[\"COUNT\",\"c\"," + filter + "]");
+        return socket.next(frame -> frame.get(0).asText().equals("COUNT"))
+                .get(2)
+                .path("count")
+                .asInt();
+    }
+
+    @Test
     public void CR_11_oneEventInManySpellingsIsOneEvent() throws Exception {
         String event = sender.sign(1, List.of(), "A/\u00e9");
         JsonNode parsed = Peers.JSON.readTree(event);
