@@ -44,7 +44,7 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
             description = "Answered to one filter at most, also when it asks for more or names no limit, 1 to 10000.")
     int maxLimit() default 500;
 
-    @AttributeDefinition(name = "Tags", description = "Tags of one event, 1 to 10000.")
+    @AttributeDefinition(name = "Tags", description = "Tags of one event, 1 to 9000.")
     int maxEventTags() default 2_000;
 
     @AttributeDefinition(

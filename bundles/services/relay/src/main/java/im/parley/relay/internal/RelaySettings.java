@@ -81,7 +81,8 @@ record RelaySettings(
                 range("maxSubscriptions", c.maxSubscriptions(), 1, 10_000),
                 maxFilters,
                 range("maxLimit", c.maxLimit(), 1, 10_000),
-                range("maxEventTags", c.maxEventTags(), 1, 10_000),
+                // A request to delete is one batch with all of its targets, and a batch has 10,000 items at most.
+                range("maxEventTags", c.maxEventTags(), 1, 9_000),
                 range("maxContentLength", c.maxContentLength(), 1_024, maxMessageLength),
                 range("createdAtUpperLimit", c.createdAtUpperLimit(), 0, 86_400),
                 range("minPowDifficulty", c.minPowDifficulty(), 0, 64),

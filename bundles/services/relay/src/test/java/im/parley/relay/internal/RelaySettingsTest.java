@@ -29,5 +29,9 @@ class RelaySettingsTest {
         assertThrows(
                 IllegalArgumentException.class,
                 () -> RelaySettings.of(Bench.configuration(Map.of("urls", new String[] {"http://127.0.0.1:7470"}))));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> RelaySettings.of(Bench.configuration(Map.of("maxEventTags", 9_001))),
+                "all targets of a request to delete fit into one batch of the store");
     }
 }
