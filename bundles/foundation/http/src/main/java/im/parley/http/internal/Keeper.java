@@ -9,9 +9,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.util.thread.Scheduler;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Knows every open WebSocket and looks after its time limits, all of them with one timer. Thread-safe. */
 final class Keeper {
+    private static final Logger LOG = LoggerFactory.getLogger(Keeper.class);
+
     private final Set<SocketSession> sessions = ConcurrentHashMap.newKeySet();
     private final Settings.SocketLimits limits;
     private final Scheduler scheduler;
@@ -38,12 +42,24 @@ final class Keeper {
     }
 
     private void sweep() {
-        long now = now();
-        for (SocketSession session : sessions) {
-            session.check(now, limits);
+        try {
+            long now = now();
+            for (SocketSession session : sessions) {
+                check(session, now);
+            }
+        } finally {
+            if (!stopped) {
+                start();
+            }
         }
-        if (!stopped) {
-            start();
+    }
+
+    private void check(SocketSession session, long now) {
+        try {
+            session.check(now, limits);
+        } catch (RuntimeException | Error e) {
+            // An Error too: a route whose bundle goes away throws LinkageError, and this is the only timer there is.
+            LOG.warn("A WebSocket could not be looked after; the others are, and the next turn tries again", e);
         }
     }
 

@@ -132,7 +132,7 @@ final class SocketSession implements FrameHandler, Channel {
                 sink = opened;
             }
             open = true;
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             log.warn("A route failed to open a WebSocket; it is closed with 1011", e);
         }
         callback.succeeded();
@@ -305,7 +305,7 @@ final class SocketSession implements FrameHandler, Channel {
         boolean failed = false;
         try {
             to.text(text);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             failed = true;
             log.warn("A route failed on a frame; its WebSocket is closed with 1011", e);
         }
@@ -641,7 +641,7 @@ final class SocketSession implements FrameHandler, Channel {
     private static void closed(FrameSink sink, End end) {
         try {
             sink.closed(end.code, end.reason);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             log.warn("A route failed on the end of a WebSocket", e);
         }
     }

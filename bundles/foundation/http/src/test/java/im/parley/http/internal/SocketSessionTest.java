@@ -132,6 +132,18 @@ class SocketSessionTest {
     }
 
     @Test
+    void aRouteWhoseClassesHaveGoneHearsOfTheEndToo() throws IOException {
+        EchoRoute route = start(new EchoRoute(MAX, (channel, text) -> {
+            throw new NoClassDefFoundError("its bundle was refreshed");
+        }));
+        try (RawSocket raw = connect()) {
+            raw.frame(RawSocket.TEXT, true, bytes('a'));
+            assertEquals(1011, raw.closeCode());
+        }
+        Await.until("the sink heard of its end", () -> route.closed.size() == 1);
+    }
+
+    @Test
     void seededTextsSurviveAnyFragmentation() throws IOException {
         start(new EchoRoute(MAX));
         RandomGenerator random = Seeds.generator("http.fragments");
