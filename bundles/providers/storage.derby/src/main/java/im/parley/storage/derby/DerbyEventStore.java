@@ -55,9 +55,6 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
     /** Nothing is added after the request to stop: additions and closing are guarded by the queue itself. */
     private final LinkedBlockingQueue<Request> queue = new LinkedBlockingQueue<>();
 
-    /** Ends the writer thread. */
-    private final Request stop = new Request(List.of(), List.of());
-
     private final Thread writerThread;
     private final Semaphore readerPermits;
     private final ArrayDeque<Statements> idleReaders = new ArrayDeque<>();
