@@ -130,9 +130,15 @@ public class RelaySocketIT {
         try (RelaySocket reader = RelaySocket.open(url);
                 RelaySocket writer = RelaySocket.open(url)) {
             reader.request("live", filter);
+            reader.request(
+                    "fence", "{\"kinds\":[1],\"authors\":[\"" + sender.pubkey().hex() + "\"],\"limit\":0}");
             String before =
                     sender.sign(1059, List.of(List.of("p", carol.pubkey().hex())), "before");
             assertTrue(writer.publish(before).get(2).asBoolean());
+            // An OK may come a moment before live delivery: what is published behind it shows that it has passed.
+            assertTrue(writer.publish(sender.sign(1, List.of(), "fence")).get(2).asBoolean());
+            JsonNode fence = reader.next(f -> f.get(0).asText().equals("EVENT"));
+            assertEquals("fence", fence.get(2).get("content").asText());
             assertTrue(reader.authenticate(carol, url).get(2).asBoolean());
             assertTrue(
                     "nothing was delivered before AUTH",
