@@ -29,6 +29,7 @@ final class CommitQueue {
     private static final Logger LOG = LoggerFactory.getLogger(CommitQueue.class);
     private static final int CAPACITY = 8_192;
     private static final int MAX_BATCH = 512;
+    private static final long RECHECK_MILLIS = 500;
 
     /** Who waits for the answer; told once, on the writer's thread, and must not block. */
     interface Publisher {
@@ -59,6 +60,9 @@ final class CommitQueue {
 
     /** Only the writer's: one line per outage, however many events it costs. */
     private boolean failing;
+
+    /** Only the writer's: false once a failure to erase was logged. */
+    private boolean erasing = true;
 
     private final Object commitLock = new Object();
     private boolean committing;
@@ -140,7 +144,14 @@ final class CommitQueue {
         List<Optional<Entry>> taken = new ArrayList<>(MAX_BATCH);
         List<Entry> entries = new ArrayList<>(MAX_BATCH);
         try {
-            taken.add(queue.take());
+            Optional<Entry> first = queue.poll(RECHECK_MILLIS, TimeUnit.MILLISECONDS);
+            if (first == null) {
+                if (vanished.isBehind() && !ended) {
+                    eraseAgain();
+                }
+                return !ended;
+            }
+            taken.add(first);
             queue.drainTo(taken, MAX_BATCH - 1);
             for (Optional<Entry> one : taken) {
                 one.ifPresent(entries::add);
@@ -239,6 +250,7 @@ final class CommitQueue {
         try (Lease<EventStore> lease = store.acquire()) {
             EventStore events = lease.get();
             vanished.load(events);
+            erase(events);
             for (Entry entry : List.copyOf(entries)) {
                 String reason = forbidden(events, entry.event());
                 if (reason != null) {
@@ -257,13 +269,37 @@ final class CommitQueue {
             }
             Event first = entries.get(0).event();
             if (first.kind() == Kinds.VANISH) {
-                vanished.vanish(events, first);
+                vanished.vanish(first);
+                erase(events);
             }
             return outcomes.subList(0, entries.size());
         } catch (RuntimeException | Error e) {
             // An Error too: a provider whose bundle goes away throws LinkageError, and the writer must outlive it.
             throw new ProviderException(
                     Kind.INTERNAL, "storage.internal", "The event store failed; it is not known to have stored.", e);
+        }
+    }
+
+    /** The requests are stored, so they hold whatever happens here: the writer tries again until all is erased. */
+    private void erase(EventStore events) {
+        try {
+            vanished.erase(events);
+            erasing = true;
+        } catch (ProviderException | RuntimeException | Error e) {
+            if (erasing) {
+                erasing = false;
+                LOG.warn("What somebody asked to be forgotten is not all erased; the relay tries again until it is", e);
+            }
+        }
+    }
+
+    private void eraseAgain() {
+        try (Lease<EventStore> lease = store.acquire()) {
+            vanished.load(lease.get());
+            erase(lease.get());
+        } catch (ProviderException | RuntimeException | Error e) {
+            // No store for now; the next second may have one.
+            return;
         }
     }
 

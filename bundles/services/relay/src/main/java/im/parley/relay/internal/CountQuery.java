@@ -21,6 +21,7 @@ final class CountQuery {
     private final String id;
     private final ProvenKeys reader;
     private final Expirations expirations;
+    private final StoredQuery.Budget budget;
     private final ArrayDeque<Filter> filters;
     /** Of what several filters have found; null with one filter, which finds each event once. */
     private final @Nullable Set<EventId> seen;
@@ -29,11 +30,21 @@ final class CountQuery {
     private long left;
     private long count;
 
-    /** @param mostRows looked at in all; a wider count is refused */
-    CountQuery(String id, List<Filter> filters, ProvenKeys reader, Expirations expirations, long mostRows) {
+    /**
+     * @param budget of guarded events passed over
+     * @param mostRows looked at in all; a wider count is refused
+     */
+    CountQuery(
+            String id,
+            List<Filter> filters,
+            ProvenKeys reader,
+            Expirations expirations,
+            StoredQuery.Budget budget,
+            long mostRows) {
         this.id = id;
         this.reader = reader;
         this.expirations = expirations;
+        this.budget = budget;
         this.filters = new ArrayDeque<>();
         for (Filter filter : filters) {
             Filter narrow = ReadGuard.narrow(filter, reader);
@@ -65,12 +76,13 @@ final class CountQuery {
     void turn(EventStore store) throws ProviderException {
         Filter filter = filters.element();
         int[] rows = new int[1];
+        int[] guarded = new int[1];
         store.query(filter.toBuilder().limit(PAGE).build(), reached, EventStore.Glance.ALL, event -> {
             rows[0]++;
             reached = EventStore.Place.of(event);
-            if (ReadGuard.mayRead(event, reader)
-                    && !expirations.isExpired(event)
-                    && (seen == null || seen.add(event.id()))) {
+            if (!ReadGuard.mayRead(event, reader)) {
+                guarded[0]++;
+            } else if (!expirations.isExpired(event) && (seen == null || seen.add(event.id()))) {
                 count++;
             }
             return true;
@@ -80,7 +92,8 @@ final class CountQuery {
             filters.remove();
             reached = null;
         }
-        if (left < 0 && !filters.isEmpty()) {
+        boolean within = guarded[0] == 0 || budget.spend(guarded[0]);
+        if (!within || left < 0 && !filters.isEmpty()) {
             throw new ProviderException(
                     Kind.EXHAUSTED, StoredQuery.TOO_WIDE, "Too many events match; name kinds, authors or a time.");
         }

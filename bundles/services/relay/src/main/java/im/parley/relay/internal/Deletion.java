@@ -3,6 +3,7 @@ package im.parley.relay.internal;
 import im.parley.api.event.Event;
 import im.parley.api.event.EventId;
 import im.parley.api.event.Filter;
+import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.Batch;
 import im.parley.api.storage.EventStore;
@@ -22,6 +23,9 @@ import java.util.Set;
  * works against is {@link Tombstone#forbids}. The tag {@code k} tells others what was deleted and has no say here.
  */
 final class Deletion {
+    /** Of versions that one request may make the store look at; the writer has others to serve. */
+    private static final int MOST_LOOKED_AT = 5_000;
+
     private Deletion() {}
 
     /** The request and what follows from it, as one batch; the first item is the request. */
@@ -35,11 +39,13 @@ final class Deletion {
                 continue;
             }
         }
+        Set<Address> addresses = new LinkedHashSet<>();
         for (String coordinates : request.tagValues("a")) {
-            Optional<Address> address = address(coordinates, request);
-            if (address.isPresent()) {
-                targets.addAll(versions(store, address.get(), request.createdAt()));
-            }
+            address(coordinates, request).ifPresent(addresses::add);
+        }
+        int left = MOST_LOOKED_AT;
+        for (Address address : addresses) {
+            left = findVersion(store, address, request.createdAt(), left, targets);
         }
         List<Batch.Item> items = new ArrayList<>();
         items.add(new Batch.Item.Put(request, receivedAtMillis));
@@ -61,21 +67,37 @@ final class Deletion {
         }
     }
 
-    private static List<EventId> versions(EventStore store, Address address, long until) throws ProviderException {
-        List<EventId> versions = new ArrayList<>();
-        store.query(
-                Filter.builder()
-                        .kinds(List.of(address.kind()))
-                        .authors(List.of(address.pubkey()))
-                        .until(until)
-                        .build(),
-                event -> {
-                    if (Kinds.address(event).equals(Optional.of(address))) {
-                        versions.add(event.id());
-                    }
-                    return versions.isEmpty();
-                });
-        return versions;
+    /**
+     * Adds the version at hand to the targets.
+     *
+     * @return how much is left
+     * @throws ProviderException {@code REJECTED relay.too-wide} if nothing is, and what the store throws
+     */
+    private static int findVersion(EventStore store, Address address, long until, int left, Set<EventId> targets)
+            throws ProviderException {
+        Filter.Builder versions = Filter.builder()
+                .kinds(List.of(address.kind()))
+                .authors(List.of(address.pubkey()))
+                .until(until);
+        if (!address.identifier().isEmpty()) {
+            versions.tag('d', List.of(address.identifier()));
+        }
+        int[] looked = new int[1];
+        store.query(versions.build(), event -> {
+            looked[0]++;
+            boolean found = Kinds.address(event).equals(Optional.of(address));
+            if (found) {
+                targets.add(event.id());
+            }
+            return !found && looked[0] < left;
+        });
+        if (looked[0] >= left) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    StoredQuery.TOO_WIDE,
+                    "This request matches too many events. Delete fewer addresses in one, or name events by id.");
+        }
+        return left - looked[0];
     }
 
     /** Whether a version of something replaceable was deleted by its address. */

@@ -32,6 +32,8 @@ final class Expirations {
 
     private static final int MOST_KNOWN = 100_000;
     private static final int PAGE = 500;
+    /** Rows of the largest size in memory at once. */
+    private static final int READ_PAGE = 20;
 
     private record Due(long at, EventId id) {}
 
@@ -41,7 +43,7 @@ final class Expirations {
     // With the lock on due.
     private final TreeSet<Due> due =
             new TreeSet<>(Comparator.comparingLong(Due::at).thenComparing(Due::id));
-    /** Some were left out for room: when the rest has passed, the store is read again. */
+    /** Some were left out for room: when half of the rest has passed, the store is read again. */
     private boolean leftOut;
 
     private long readUpTo;
@@ -106,47 +108,60 @@ final class Expirations {
         }
     }
 
-    /** Reads one more page of the store if there is one, and removes what has expired. Called from time to time. */
+    /** Reads one more page of the store if there is one, and removes what has expired. For one thread at a time. */
     void sweep(EventStore store) throws ProviderException {
-        if (!read) {
-            readOn(store);
-        }
-        List<Batch.Item> gone = new ArrayList<>();
+        readOn(store);
+        List<Due> passed = new ArrayList<>();
         synchronized (due) {
             long now = now();
-            while (!due.isEmpty() && due.first().at() <= now && gone.size() < PAGE) {
-                gone.add(new Batch.Item.Remove(due.pollFirst().id()));
+            while (!due.isEmpty() && due.first().at() <= now && passed.size() < PAGE) {
+                passed.add(due.pollFirst());
             }
-            if (due.isEmpty() && leftOut) {
+            if (due.size() < MOST_KNOWN / 2 && leftOut) {
                 leftOut = false;
                 read = false;
                 readUpTo = 0;
             }
         }
-        if (gone.isEmpty()) {
+        if (passed.isEmpty()) {
             return;
         }
+        boolean removed = false;
         try {
+            List<Batch.Item> gone = new ArrayList<>();
+            passed.forEach(each -> gone.add(new Batch.Item.Remove(each.id())));
             store.commit(new Batch(gone));
-        } catch (ProviderException e) {
-            // They are not served; whether they are removed is only a matter of room. Found again by the next reading.
-            synchronized (due) {
-                leftOut = true;
+            removed = true;
+        } finally {
+            if (!removed) {
+                // They are not served; the next sweep removes them.
+                synchronized (due) {
+                    due.addAll(passed);
+                }
             }
-            throw e;
         }
-        LOG.debug("{} events have expired", gone.size());
+        LOG.debug("{} events have expired", passed.size());
     }
 
     private void readOn(EventStore store) throws ProviderException {
-        List<Row> page = store.scan(readUpTo, PAGE);
+        long from;
+        synchronized (due) {
+            if (read) {
+                return;
+            }
+            from = readUpTo;
+        }
+        List<Row> page = store.scan(from, READ_PAGE);
         for (Row row : page) {
-            readUpTo = row.position();
+            from = row.position();
             if (row instanceof Row.Stored stored) {
                 stored(stored.event());
             }
         }
-        read = page.size() < PAGE;
+        synchronized (due) {
+            readUpTo = from;
+            read = page.size() < READ_PAGE;
+        }
     }
 
     /** Whether there is more to read or to remove right now. */

@@ -82,12 +82,14 @@ final class Outbound {
     }
 
     private void offer(Frame frame) {
+        boolean tooMuch = false;
         synchronized (lock) {
             if (closing || overflowed) {
                 return;
             }
             if (frames.size() >= maxFrames || !frames.isEmpty() && chars + frame.length() > maxChars) {
                 overflowed = true;
+                tooMuch = true;
             } else {
                 frames.add(frame);
                 chars += frame.length();
@@ -98,7 +100,7 @@ final class Outbound {
                 running = true;
             }
         }
-        pool.execute(overflowed ? listener::overflow : this::drain);
+        pool.execute(tooMuch ? listener::overflow : this::drain);
     }
 
     /** With the lock held. */

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -58,6 +59,9 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private static final long LEAST_FILTER_BYTES = 4_096;
 
     private static final int GUARDED_OF_ALL = 10;
+    /** Under way at once; each may remember every event it has seen. */
+    private static final int MAX_COUNTS = 8;
+
     private static final int GUARDED_SECONDS = 20;
     /** What the in-process transport calls its side; an address of the network is never spelled like that. */
     private static final String LOCAL = "local";
@@ -73,8 +77,10 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private final Drops drops = new Drops();
     private final Backlog backlog;
     private final AtomicBoolean relieving = new AtomicBoolean();
+    private final AtomicBoolean expiring = new AtomicBoolean();
     private final AtomicLong filterBytes = new AtomicLong();
     private final TokenBucket guardedRows;
+    private final Semaphore counts = new Semaphore(MAX_COUNTS);
     private final Expirations expirations;
     private final LiveIndex index = new LiveIndex();
     private final RecentIds recentEphemeral = new RecentIds(RECENT_EPHEMERAL);
@@ -129,7 +135,7 @@ public final class Relay implements RelayEndpoint, RelayStatus {
         live.start();
         commits.start();
         workers.every(SWEEP_SECONDS, this::sweep);
-        workers.every(SWEEP_SECONDS, this::expire);
+        workers.every(SWEEP_SECONDS, this::expireSoon);
         LOG.info("The relay answers to {}", settings.urls());
     }
 
@@ -172,20 +178,29 @@ public final class Relay implements RelayEndpoint, RelayStatus {
         }
     }
 
-    /** A turn at a time, so that a large store does not keep the workers from clients. */
+    private void expireSoon() {
+        if (expiring.compareAndSet(false, true)) {
+            workers.execute(this::expire);
+        }
+    }
+
+    /** One turn, and only one at a time is queued, so that a large store does not keep the workers from clients. */
     private void expire() {
+        boolean behind = false;
         try (Lease<EventStore> lease = store.acquire()) {
             expirations.sweep(lease.get());
             failing = false;
+            behind = expirations.isBehind();
         } catch (ProviderException | RuntimeException | Error e) {
             if (!failing) {
                 failing = true;
                 LOG.warn("Expired events could not be removed; they are not served, and the next sweep tries again", e);
             }
-            return;
+        } finally {
+            expiring.set(false);
         }
-        if (expirations.isBehind() && !stopped) {
-            workers.execute(this::expire);
+        if (behind && !stopped) {
+            expireSoon();
         }
     }
 
@@ -253,6 +268,15 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     /** Of all connections together. */
     TokenBucket guardedRows() {
         return guardedRows;
+    }
+
+    /** False if too many clients count; otherwise {@link #endCount} has to follow. */
+    boolean startCount() {
+        return counts.tryAcquire();
+    }
+
+    void endCount() {
+        counts.release();
     }
 
     /** @param times what one connection has */

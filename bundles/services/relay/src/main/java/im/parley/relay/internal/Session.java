@@ -496,7 +496,8 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     private void broadcast(Event event) {
         try {
             if (relay.recentEphemeral().contains(event.id())) {
-                accept(event, "duplicate: this event was passed on already");
+                // To learn that somebody took the first would be to learn that the recipient is online.
+                accept(event, ReadGuard.guarded(event.kind()) ? "" : "duplicate: this event was passed on already");
                 return;
             }
             int taken = relay.live().deliver(event);
@@ -580,7 +581,10 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     }
 
     private static String error(ProviderException failure) {
-        return "error: " + failure.code() + " nothing was done, try again later";
+        return "error: " + failure.code() + " "
+                + (failure.code().equals(StoredQuery.TOO_WIDE)
+                        ? failure.getMessage()
+                        : "nothing was done, try again later");
     }
 
     // REQ and CLOSE
@@ -724,11 +728,11 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         }
         boolean tooMany;
         synchronized (lock) {
-            tooMany = counting >= MAX_COUNTS;
+            tooMany = counting >= MAX_COUNTS || !relay.startCount();
             counting += tooMany ? 0 : 1;
         }
         if (tooMany) {
-            refuseCount(id, "rate-limited: " + MAX_COUNTS + " counts are under way, wait for one");
+            refuseCount(id, "rate-limited: too many counts are under way, wait for one");
             return;
         }
         if (!local && !filters.take(request.filters().size(), relay.clock().millis())) {
@@ -744,6 +748,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                 request.filters(),
                 keys,
                 relay.expirations(),
+                this::passedOver,
                 relay.settings().maxCountRows());
         relay.pool().execute(() -> turn(query));
     }
@@ -752,6 +757,8 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         try {
             synchronized (lock) {
                 if (ended) {
+                    counting--;
+                    relay.endCount();
                     return;
                 }
             }
@@ -762,8 +769,8 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                 relay.pool().execute(() -> turn(query));
                 return;
             }
-            counted();
             say(Frames.count(query.id(), query.count()));
+            counted();
         } catch (ProviderException e) {
             counted();
             refuseCount(
@@ -772,6 +779,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                             ? "error: " + e.code() + " " + e.getMessage()
                             : "error: " + e.code() + " stored events cannot be read now, ask again later");
         } catch (RuntimeException | Error e) {
+            counted();
             failed(e);
         }
     }
@@ -780,6 +788,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         synchronized (lock) {
             counting--;
         }
+        relay.endCount();
     }
 
     /** A count's id is no subscription's: one of the same name stays open. */

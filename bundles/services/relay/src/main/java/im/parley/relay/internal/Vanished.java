@@ -25,6 +25,9 @@ final class Vanished {
     private static final int PAGE = 500;
 
     private final Map<PublicKey, Long> until = new HashMap<>();
+    /** Whose events may still be there, because the store failed or the relay has just started. */
+    private final Map<PublicKey, Long> unfinished = new HashMap<>();
+
     private boolean loaded;
 
     /** Whether a request to vanish is meant for a relay with these addresses. */
@@ -45,24 +48,33 @@ final class Vanished {
         return false;
     }
 
-    /** Reads the requests that are kept, once, and ends what a crash may have interrupted. */
+    /** Reads the requests that are kept, once. */
     void load(EventStore store) throws ProviderException {
-        if (loaded) {
-            return;
+        if (!loaded) {
+            // One at a time: anybody may have sent any number of large ones.
+            store.query(Filter.builder().kinds(List.of(Kinds.VANISH)).build(), request -> {
+                remember(request);
+                return true;
+            });
+            loaded = true;
         }
-        List<Event> requests = new ArrayList<>();
-        store.query(Filter.builder().kinds(List.of(Kinds.VANISH)).build(), requests::add);
-        for (Event request : requests) {
-            remember(request);
-        }
-        for (Map.Entry<PublicKey, Long> each : until.entrySet()) {
+    }
+
+    /** Removes what was asked for and is still there, also after a failure or a crash; nothing if all is done. */
+    void erase(EventStore store) throws ProviderException {
+        for (Map.Entry<PublicKey, Long> each : List.copyOf(unfinished.entrySet())) {
             erase(store, each.getKey(), each.getValue());
+            unfinished.remove(each.getKey());
         }
-        loaded = true;
+    }
+
+    /** Whether {@link #load} or {@link #erase} have something to do. */
+    boolean isBehind() {
+        return !loaded || !unfinished.isEmpty();
     }
 
     private void remember(Event request) {
-        until.merge(request.pubkey(), request.createdAt(), Math::max);
+        unfinished.put(request.pubkey(), until.merge(request.pubkey(), request.createdAt(), Math::max));
     }
 
     /** Whether an event is one that its author, or whom it is wrapped for, had erased. */
@@ -94,10 +106,9 @@ final class Vanished {
         return end != null && event.createdAt() <= end;
     }
 
-    /** To be called once the request is stored. */
-    void vanish(EventStore store, Event request) throws ProviderException {
+    /** To be called once the request is stored; {@link #erase} does the work. */
+    void vanish(Event request) {
         remember(request);
-        erase(store, request.pubkey(), request.createdAt());
     }
 
     private static void erase(EventStore store, PublicKey key, long until) throws ProviderException {

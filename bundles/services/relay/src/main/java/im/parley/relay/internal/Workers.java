@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The relay's threads. The queue has no bound of its own: a session puts at most three tasks into it, so the number of
+ * The relay's threads. The queue has no bound of its own: a session puts a few tasks into it at most, so the number of
  * connections bounds it.
  */
 final class Workers implements Executor {

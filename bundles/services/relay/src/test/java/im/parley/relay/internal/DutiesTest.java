@@ -2,6 +2,7 @@ package im.parley.relay.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
@@ -9,6 +10,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import im.parley.api.event.Event;
+import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.Batch;
 import im.parley.api.storage.Outcome;
 import im.parley.protocol.Frames;
@@ -123,6 +125,40 @@ class DutiesTest {
     }
 
     @Test
+    void aRequestThatNamesManyAddressesDoesNotHoldUpTheWriter() throws Exception {
+        List<Batch.Item> items = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            items.add(new Batch.Item.Put(
+                    alice.event(NOW - 9, 30_023, List.of(List.of("d", "own " + i)), ""), NOW * 1000));
+        }
+        for (int i = 0; i < 100; i++) {
+            List<List<String>> tags = new ArrayList<>();
+            tags.add(List.of("d", "other " + i));
+            for (int j = 0; j < 60; j++) {
+                tags.add(List.of("d", "second " + j));
+            }
+            items.add(new Batch.Item.Put(alice.event(NOW - 9, 30_023, tags, ""), NOW * 1000));
+        }
+        bench.store.commit(new Batch(items));
+        TestClient client = bench.client();
+        List<List<String>> addresses = new ArrayList<>();
+        for (int i = 150; i < 350; i++) {
+            addresses.add(List.of("a", "30023:" + alice.hex() + ":own " + i));
+        }
+        int before = bench.store.walked.get();
+        assertEquals("true ", client.publish(alice.event(NOW, 5, addresses, "")));
+        assertEquals(50, bench.store.walked.get() - before, "only what is named is looked at");
+        assertEquals(250, count(client, "{\"kinds\":[30023]}"));
+
+        List<List<String>> others = new ArrayList<>();
+        for (int j = 0; j < 60; j++) {
+            others.add(List.of("a", "30023:" + alice.hex() + ":second " + j));
+        }
+        String answer = client.publish(alice.event(NOW + 1, 5, others, ""));
+        assertTrue(answer.startsWith("false error: relay.too-wide This request"), answer);
+    }
+
+    @Test
     @SuppressWarnings("unchecked")
     void RL_11_aWrapIsDeletedByItsReaderOrItsOwnKey() {
         TestKey oneTime = bench.key();
@@ -185,6 +221,19 @@ class DutiesTest {
         assertTrue(served(client, request), "a deletion has no effect on a request to vanish");
     }
 
+    @Test
+    void RL_12_aRequestIsKeptWhileTheStoreFailsAndCarriedOutLater() throws Exception {
+        TestClient client = bench.client();
+        Event note = bench.note(bob, "mine");
+        client.publish(note);
+        bench.store.removalsFail = true;
+        assertEquals("true ", client.publish(bob.event(NOW, 62, List.of(List.of("relay", Bench.URL)), "bye")));
+        assertEquals("true ", client.publish(bench.note(alice, "others go on")));
+        assertTrue(bench.store.contains(note.id()));
+        bench.store.removalsFail = false;
+        Await.until("it is erased without anybody asking again", () -> !bench.store.contains(note.id()));
+    }
+
     // NIP-40
 
     @Test
@@ -228,6 +277,25 @@ class DutiesTest {
         bench.clock.advance(Duration.ofSeconds(3));
         assertFalse(served(bench.client(), soon));
         Await.until("it is removed", () -> !bench.store.contains(soon.id()));
+    }
+
+    @Test
+    void whatCouldNotBeRemovedIsRemovedBesideEventsThatEndLater() throws Exception {
+        Expirations expirations = new Expirations(bench.clock);
+        Event soon = expiring(NOW + 2);
+        Event far = expiring(NOW + 9_999);
+        bench.store.commit(
+                new Batch(List.of(new Batch.Item.Put(soon, NOW * 1000), new Batch.Item.Put(far, NOW * 1000))));
+        expirations.sweep(bench.store);
+        bench.clock.advance(Duration.ofSeconds(3));
+        bench.store.removalsFail = true;
+        assertThrows(ProviderException.class, () -> expirations.sweep(bench.store));
+        assertTrue(expirations.isBehind());
+        bench.store.removalsFail = false;
+        expirations.sweep(bench.store);
+        assertFalse(bench.store.contains(soon.id()));
+        assertTrue(bench.store.contains(far.id()));
+        assertTrue(bench.store.largestScan.get() <= 20, "rows of the largest size, held at once");
     }
 
     private Event expiring(long at) {
@@ -289,6 +357,14 @@ class DutiesTest {
         bench.store.commit(new Batch(items));
         long ones = count(bench.client(), "{\"kinds\":[1]}");
         assertEquals(782, ones);
+        try (Bench small = new Bench("DutiesTest.guarded", Map.of("maxGuardedRows", 1_000))) {
+            List<Batch.Item> wraps = new ArrayList<>();
+            for (int i = 0; i < 1_100; i++) {
+                wraps.add(new Batch.Item.Put(bench.wrap(bob), NOW * 1000));
+            }
+            small.store.commit(new Batch(wraps));
+            assertTrue(refusedCount(small.client(), "{}").startsWith("error: relay.too-wide"));
+        }
         try (Bench small = new Bench("DutiesTest.wide", Map.of("maxCountRows", 1_000))) {
             small.store.commit(new Batch(items));
             assertTrue(refusedCount(small.client(), "{\"kinds\":[2]}", "{\"kinds\":[1]}")

@@ -229,6 +229,15 @@ class ReadGuardTest {
     void nobodyLearnsFromTheAnswerWhetherTheRecipientOfACallIsOnline() {
         Event unheard = bench.key().event(Bench.NOW, 21059, List.of(List.of("p", alice.hex())), "ring");
         assertEquals("true ", bench.client().publish(unheard));
+        assertEquals("true ", bench.client().publish(unheard));
+        TestClient callee = bench.client(alice);
+        callee.ask("calls", "{\"kinds\":[21059]}");
+        Event heard = bench.key().event(Bench.NOW, 21059, List.of(List.of("p", alice.hex())), "ring");
+        TestClient caller = bench.client();
+        assertEquals("true ", caller.publish(heard));
+        callee.awaitDelivered("calls", heard.id());
+        assertEquals("true ", caller.publish(heard), "the same as when nobody heard the first");
+        assertEquals(List.of(heard), callee.delivered("calls"));
     }
 
     @Test

@@ -3,6 +3,7 @@ package im.parley.relay.internal;
 import im.parley.api.event.Event;
 import im.parley.api.event.EventId;
 import im.parley.api.event.Filter;
+import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.Batch;
 import im.parley.api.storage.EventStore;
@@ -25,6 +26,13 @@ final class TestStore implements EventStore {
 
     final AtomicInteger glanced = new AtomicInteger();
     final AtomicInteger read = new AtomicInteger();
+    /** Events that queries without a place have handed to the relay itself. */
+    final AtomicInteger walked = new AtomicInteger();
+
+    final AtomicInteger largestScan = new AtomicInteger();
+    /** Fails for batches that remove something. */
+    volatile boolean removalsFail;
+
     volatile CountDownLatch gate = new CountDownLatch(0);
     volatile @Nullable ProviderException commitFailure;
     volatile @Nullable ProviderException queryFailure;
@@ -46,6 +54,9 @@ final class TestStore implements EventStore {
         if (failure != null) {
             throw failure;
         }
+        if (removalsFail && batch.items().stream().anyMatch(Batch.Item.Remove.class::isInstance)) {
+            throw new ProviderException(Kind.INTERNAL, "test.removal", "The test lets removals fail.");
+        }
         EventId bad = poison;
         if (bad != null
                 && batch.items().stream()
@@ -62,7 +73,10 @@ final class TestStore implements EventStore {
         if (failure != null) {
             throw failure;
         }
-        memory.query(filter, visitor);
+        memory.query(filter, event -> {
+            walked.incrementAndGet();
+            return visitor.test(event);
+        });
     }
 
     @Override
@@ -93,6 +107,7 @@ final class TestStore implements EventStore {
 
     @Override
     public List<Row> scan(long after, int limit) {
+        largestScan.accumulateAndGet(limit, Math::max);
         return memory.scan(after, limit);
     }
 
