@@ -5,10 +5,13 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 
 /** Shows what went wrong, on standard error: what happened, why, what next; or the same as JSON. */
 final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
+    private static final Pattern SECRET_KEY = Pattern.compile("(?i)n(crypt)?sec1[0-9a-z]+");
+
     private final Invocation invocation;
     private final PrintStream err;
     private final boolean json;
@@ -43,7 +46,8 @@ final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLin
 
     @Override
     public int handleParseException(CommandLine.ParameterException e, String[] arguments) {
-        String message = String.valueOf(e.getMessage());
+        String typed = String.valueOf(e.getMessage());
+        String message = SECRET_KEY.matcher(typed).replaceAll("(a secret key)");
         List<String> suggestions =
                 e instanceof CommandLine.UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
         String command = e.getCommandLine().getCommandSpec().qualifiedName();
@@ -54,6 +58,9 @@ final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLin
             next = "A text that begins with - goes behind --, as in ./parley send bob -- \"-5 degrees\".";
         } else if (!suggestions.isEmpty()) {
             next = "Did you mean " + String.join(" or ", suggestions) + "? " + next;
+        }
+        if (!message.equals(typed)) {
+            next = "The key stands in the history of your shell now: take it out there. " + next;
         }
         return show(new Failure(
                 Exit.USAGE,

@@ -111,6 +111,14 @@ class MainTest {
         assertEquals("", out());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"nsec1qqqq0000", "ncryptsec1qqqq0000", "NSEC1QQQQ0000"})
+    void aSecretKeyInTheWrongPlaceIsNotRepeated(String key) {
+        assertEquals(Exit.USAGE, run("identity", "import", "bob", key));
+        assertFalse(err.toString(StandardCharsets.UTF_8).contains(key), err.toString(StandardCharsets.UTF_8));
+        assertTrue(err.toString(StandardCharsets.UTF_8).contains("history of your shell"));
+    }
+
     @Test
     void stoppingNothingIsFine() {
         assertEquals(Exit.OK, run("stop"));
