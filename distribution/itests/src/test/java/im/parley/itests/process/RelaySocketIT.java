@@ -1,5 +1,6 @@
 package im.parley.itests.process;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
@@ -322,10 +323,9 @@ public class RelaySocketIT {
 
     @Test
     public void WS_01_CR_10_hostileFramesCloseTheSocketWithTheirCode() throws Exception {
-        try (RelaySocket socket = RelaySocket.open(url)) {
-            socket.sendDespiteHangUp("[\"REQ\",\"x\",{\"ids\":[\"" + "a".repeat(3 << 20) + "\"]}]");
-            assertEquals(1009, socket.closeCode());
-        }
+        // By hand: a library that is still writing when the relay hangs up may never read the code.
+        byte[] tooLong = ("[\"REQ\",\"x\",{\"ids\":[\"" + "a".repeat(3 << 20) + "\"]}]").getBytes(US_ASCII);
+        assertEquals(1009, RawWebSocket.closeCodeFor(url, tooLong));
         assertEquals(1007, RawWebSocket.closeCodeFor(url, new byte[] {(byte) 0xC0, (byte) 0xAF}));
         assertEquals(1007, RawWebSocket.closeCodeFor(url, new byte[] {(byte) 0xED, (byte) 0xA0, (byte) 0x80}));
         assertEquals(1009, RawWebSocket.closeCodeForInflating(url, 100 << 20));
