@@ -29,6 +29,13 @@ final class Canaries {
         return this;
     }
 
+    Canaries bytes(String name, byte[] bytes) {
+        if (wanted.put(name, bytes.clone()) != null) {
+            throw new IllegalArgumentException("two canaries are called " + name);
+        }
+        return this;
+    }
+
     /** What was found where; empty is good. */
     List<String> search(Collection<File> files) throws IOException {
         List<String> hits = new ArrayList<>();

@@ -189,6 +189,20 @@ final class DistributionNode implements AutoCloseable {
         });
     }
 
+    /** Every line that the node ever wrote about reaching out. */
+    List<JsonNode> egressLog() throws IOException {
+        List<JsonNode> lines = new ArrayList<>();
+        for (String name : List.of("egress.jsonl.2", "egress.jsonl.1", "egress.jsonl")) {
+            Path file = data().resolve("logs").resolve(name);
+            if (Files.exists(file)) {
+                for (String line : Files.readAllLines(file)) {
+                    lines.add(Peers.JSON.readTree(line));
+                }
+            }
+        }
+        return lines;
+    }
+
     /** Every regular file under the node's directories. */
     List<File> files() throws IOException {
         try (java.util.stream.Stream<Path> all = Files.walk(base)) {

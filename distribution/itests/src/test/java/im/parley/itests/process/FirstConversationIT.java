@@ -1,14 +1,19 @@
 package im.parley.itests.process;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertNotEquals;
 import static org.junit.Assert.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import im.parley.protocol.Nip19;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import org.junit.AfterClass;
 import org.junit.BeforeClass;
@@ -100,7 +105,6 @@ public class FirstConversationIT {
         List<File> files = node.files();
         assertTrue("there are files to search", files.size() > 20);
         assertEquals(List.of(), canaries.search(files));
-        assertEquals(List.of(), new Canaries().text("a secret key", "nsec1").search(logs()));
 
         // The scanner finds what is there: the same text planted in a file, and through the API it is shown.
         Path planted = node.base().resolve("planted.bin");
@@ -111,10 +115,50 @@ public class FirstConversationIT {
     }
 
     @Test
+    public void h_DB_06_aKeyIsNowhereInTheClear() throws Exception {
+        byte[] key = new byte[32];
+        new SecureRandom().nextBytes(key);
+        key[0] = 1;
+        String hex = HexFormat.of().formatHex(key);
+        String nsec = Nip19.nsec(key);
+        DistributionNode.Result imported = node.run(nsec, "identity", "import", "known", "--stdin");
+        assertEquals(imported.out() + imported.err(), 0, imported.exit());
+        node.json("send", "--as", "known", "alice", "signed by a key that is known");
+        // Mistakes that people make: each is refused, and none may repeat or log what was typed.
+        for (String[] mistake : new String[][] {
+            {"send", "--as", "known", nsec, "hi"},
+            {"contact", "add", nsec},
+            {"identity", "new", nsec},
+            {"relay", "add", "ws://" + hex}
+        }) {
+            DistributionNode.Result refused = node.run("", mistake);
+            assertNotEquals(0, refused.exit());
+            assertFalse(refused.out() + refused.err(), (refused.out() + refused.err()).contains(nsec.substring(5)));
+        }
+        Canaries canaries = new Canaries()
+                .bytes("the key", key)
+                .text("the key in hex", hex)
+                .text("the key as nsec", nsec.substring(5));
+        assertEquals(0, node.run("", "stop").exit());
+        assertEquals("stopped", List.of(), canaries.search(node.files()));
+        node.start();
+        Waiting.until("it arrives", () -> received("alice").contains("signed by a key that is known"));
+        assertEquals("started again", List.of(), canaries.search(node.files()));
+
+        Path planted = node.base().resolve("planted.bin");
+        for (byte[] each : List.of(key, hex.getBytes(UTF_8), nsec.getBytes(UTF_8))) {
+            Files.write(planted, each);
+            assertEquals(1, canaries.search(List.of(planted.toFile())).size());
+        }
+        Files.delete(planted);
+    }
+
+    @Test
     public void e_nothingConnectedAnywhere() throws Exception {
         // One node alone reaches its own relay inside the process: the egress log must be empty.
         JsonNode log = node.json("egress");
         assertEquals(log.toString(), 0, log.path("entries").size());
+        assertEquals(List.of(), node.egressLog());
     }
 
     @Test
@@ -125,10 +169,6 @@ public class FirstConversationIT {
         DistributionNode.Result usage = node.run("", "send");
         assertEquals(2, usage.exit());
         assertFalse(usage.err().contains("Exception"));
-    }
-
-    private static List<File> logs() throws Exception {
-        return node.files().stream().filter(f -> f.getPath().contains("/logs/")).toList();
     }
 
     private static JsonNode totals() throws Exception {

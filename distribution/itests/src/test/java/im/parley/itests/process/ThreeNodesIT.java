@@ -97,11 +97,14 @@ public class ThreeNodesIT {
         Set<String> named = Set.of("127.0.0.1:" + relay.relayUrl().getPort());
         for (DistributionNode node : List.of(alice, bob)) {
             Set<String> connected = new HashSet<>();
-            node.json("egress")
-                    .path("entries")
-                    .forEach(e -> connected.add(
-                            e.path("host").asText() + ":" + e.path("port").asInt()));
+            List<JsonNode> log = node.egressLog();
+            log.forEach(e ->
+                    connected.add(e.path("host").asText() + ":" + e.path("port").asInt()));
             assertEquals("the egress log lists only what the user named", named, connected);
+            assertEquals(
+                    "the command shows what was before the last start too",
+                    Math.min(log.size(), 1_000),
+                    node.json("egress", "-n", "1000").path("entries").size());
         }
     }
 

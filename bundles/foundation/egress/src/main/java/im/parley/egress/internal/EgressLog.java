@@ -2,32 +2,42 @@ package im.parley.egress.internal;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import im.parley.egress.EgressControl.Entry;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What left this machine or was kept from leaving: the newest entries in memory, all of them as JSON lines in {@code
- * egress.jsonl}, {@code egress.jsonl.1} and {@code egress.jsonl.2}, 5 MiB each. A disk that fails never stops a
- * connection; it is warned about once. Thread-safe.
+ * What left this machine or was kept from leaving: the newest entries in memory, also those from before the start; all of
+ * them as JSON lines in {@code egress.jsonl}, {@code egress.jsonl.1} and {@code egress.jsonl.2}, 5 MiB each. A disk that
+ * fails never stops a connection; it is warned about once. Thread-safe.
  */
 final class EgressLog implements AutoCloseable {
     static final int KEPT = 2_000;
     static final int FILES = 3;
+    /** Of each file: more than {@link #KEPT} lines have. */
+    private static final int RESTORED_BYTES = 1 << 20;
 
     private static final Logger log = LoggerFactory.getLogger(EgressLog.class);
 
@@ -42,13 +52,73 @@ final class EgressLog implements AutoCloseable {
     EgressLog(Path dir, long maxBytes) {
         this.file = dir.resolve("egress.jsonl");
         this.maxBytes = maxBytes;
+        for (Path each : List.of(numbered(1), file)) {
+            try {
+                if (Files.exists(each)) {
+                    restore(each);
+                }
+            } catch (IOException e) {
+                log.warn("What {} says of connections before this start cannot be read: {}", each, e.toString());
+            }
+        }
     }
 
-    synchronized void add(Entry entry, String instance) {
+    private void restore(Path from) throws IOException {
+        byte[] end;
+        try (FileChannel in = FileChannel.open(from, StandardOpenOption.READ)) {
+            long start = Math.max(0, in.size() - RESTORED_BYTES);
+            ByteBuffer buffer = ByteBuffer.allocate((int) (in.size() - start));
+            while (buffer.hasRemaining() && in.read(buffer, start + buffer.position()) >= 0) {
+                continue;
+            }
+            end = Arrays.copyOf(buffer.array(), buffer.position());
+        }
+        // The first line may have lost its beginning, and after a power cut the last one its end: no entry is made of
+        // those.
+        for (String line : new String(end, StandardCharsets.UTF_8).split("\n", -1)) {
+            Entry entry = entry(line);
+            if (entry != null) {
+                keep(entry);
+            }
+        }
+    }
+
+    private @Nullable Entry entry(String line) {
+        Map<String, String> texts = new HashMap<>();
+        try (JsonParser in = json.createParser(line)) {
+            if (in.nextToken() != JsonToken.START_OBJECT) {
+                return null;
+            }
+            while (in.nextToken() == JsonToken.FIELD_NAME) {
+                String name = in.currentName();
+                if (!in.nextToken().isScalarValue()) {
+                    return null;
+                }
+                texts.put(name, in.getText());
+            }
+            return new Entry(
+                    Instant.parse(texts.getOrDefault("at", "")),
+                    texts.getOrDefault("scope", ""),
+                    texts.getOrDefault("reason", ""),
+                    texts.getOrDefault("host", ""),
+                    Integer.parseInt(texts.getOrDefault("port", "")),
+                    texts.getOrDefault("address", ""),
+                    texts.getOrDefault("outcome", ""),
+                    Boolean.parseBoolean(texts.get("named")));
+        } catch (IOException | DateTimeParseException | NumberFormatException e) {
+            return null;
+        }
+    }
+
+    private void keep(Entry entry) {
         newest.add(entry);
         if (newest.size() > KEPT) {
             newest.remove();
         }
+    }
+
+    synchronized void add(Entry entry, String instance) {
+        keep(entry);
         if (closed) {
             return;
         }
@@ -121,8 +191,23 @@ final class EgressLog implements AutoCloseable {
                     Set.of(StandardOpenOption.CREATE, StandardOpenOption.APPEND),
                     PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
             channel = open;
+            endTornLine(open);
         }
         return open;
+    }
+
+    /** So that the next entry does not become part of one that a power cut has cut short. */
+    private void endTornLine(FileChannel open) throws IOException {
+        if (open.size() == 0) {
+            return;
+        }
+        ByteBuffer last = ByteBuffer.allocate(1);
+        try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
+            in.read(last, in.size() - 1);
+        }
+        if (last.get(0) != '\n') {
+            open.write(ByteBuffer.wrap(new byte[] {'\n'}));
+        }
     }
 
     synchronized List<Entry> newest(int limit) {

@@ -28,6 +28,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -532,6 +533,44 @@ class GuardedEgressTest {
         assertTrue(newest.get(newest.size() - 1).contains("\"h" + (EgressLog.KEPT + 499) + "\""));
         for (String file : List.of("egress.jsonl", "egress.jsonl.1", "egress.jsonl.2")) {
             assertTrue(Files.size(dir.resolve(file)) <= 1_000);
+        }
+    }
+
+    @Test
+    void entriesFromBeforeTheStartAreListedToo() throws Exception {
+        Entry refused = new Entry(clock.instant(), "work", "file", "a\"b", 8, "", "egress.private", true);
+        Entry connected = new Entry(clock.instant(), "default", "relay", "h", 443, "93.184.215.14", "connected", false);
+        try (EgressLog log = new EgressLog(dir, 5 << 20)) {
+            log.add(refused, "x");
+            log.add(connected, "x");
+        }
+        try (EgressLog log = new EgressLog(dir, 5 << 20)) {
+            assertEquals(List.of(refused, connected), log.newest(10));
+        }
+        Files.move(dir.resolve("egress.jsonl"), dir.resolve("egress.jsonl.1"));
+        try (EgressLog log = new EgressLog(dir, 5 << 20)) {
+            log.add(refused, "x");
+        }
+        try (EgressLog log = new EgressLog(dir, 5 << 20)) {
+            assertEquals(List.of(refused, connected, refused), log.newest(10));
+            assertEquals(List.of(refused), log.newest(1));
+        }
+    }
+
+    @Test
+    void aLineThatAPowerCutHasCutShortSpoilsNoOther() throws Exception {
+        Entry entry = new Entry(clock.instant(), "default", "relay", "h", 443, "", "connected", false);
+        try (EgressLog log = new EgressLog(dir, 5 << 20)) {
+            log.add(entry, "x");
+        }
+        Path file = dir.resolve("egress.jsonl");
+        Files.writeString(file, "[[[\n{}\n{\"at\":{}}\n\0\0\n{\"at\":\"2027-01-1", StandardOpenOption.APPEND);
+        try (EgressLog log = new EgressLog(dir, 5 << 20)) {
+            assertEquals(List.of(entry), log.newest(10));
+            log.add(entry, "x");
+        }
+        try (EgressLog log = new EgressLog(dir, 5 << 20)) {
+            assertEquals(List.of(entry, entry), log.newest(10));
         }
     }
 
