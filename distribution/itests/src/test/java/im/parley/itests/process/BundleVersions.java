@@ -50,7 +50,7 @@ final class BundleVersions {
         Path jar = folder.resolve(symbolicName + "-" + number + ".jar");
         rewrite(Path.of(java.net.URI.create(installed.get(0).getLocation().replaceFirst("^reference:", ""))), jar);
         Bundle bundle = context.installBundle(jar.toUri().toString());
-        configure("v" + number, bundle.getLocation());
+        configure(context, pid, "v" + number, bundle.getLocation(), new Hashtable<>());
         bundle.start();
         installed.add(bundle);
         return pid + "~v" + number;
@@ -84,14 +84,15 @@ final class BundleVersions {
     }
 
     /** By name, because this class shares no classes with the bundles of the node. */
-    private void configure(String name, String location) throws Exception {
+    static void configure(
+            BundleContext context, String pid, String name, String location, Dictionary<String, Object> properties)
+            throws Exception {
         ServiceReference<?> reference = context.getAllServiceReferences(CONFIGURATION_ADMIN, null)[0];
         Object admin = context.getService(reference);
         Class<?> type = admin.getClass().getClassLoader().loadClass(CONFIGURATION_ADMIN);
         Method factory = type.getMethod("getFactoryConfiguration", String.class, String.class, String.class);
         Object configuration = factory.invoke(admin, pid, name, location);
-        Dictionary<String, Object> empty = new Hashtable<>();
-        factory.getReturnType().getMethod("update", Dictionary.class).invoke(configuration, empty);
+        factory.getReturnType().getMethod("update", Dictionary.class).invoke(configuration, properties);
         context.ungetService(reference);
     }
 }

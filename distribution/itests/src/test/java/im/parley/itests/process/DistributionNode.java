@@ -50,7 +50,8 @@ final class DistributionNode implements AutoCloseable {
         return new DistributionNode(home, base, freePorts());
     }
 
-    private static int freePorts() throws IOException {
+    /** The first of four free ports in a row. */
+    static int freePorts() throws IOException {
         for (int attempt = 0; attempt < 100; attempt++) {
             try (ServerSocket probe = new ServerSocket(0)) {
                 int port = probe.getLocalPort();

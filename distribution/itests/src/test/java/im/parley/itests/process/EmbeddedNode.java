@@ -2,6 +2,7 @@ package im.parley.itests.process;
 
 import java.io.IOException;
 import java.lang.reflect.Method;
+import java.net.URI;
 import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.DirectoryStream;
@@ -18,13 +19,24 @@ final class EmbeddedNode implements AutoCloseable {
     private final URLClassLoader loader;
     private final Object inside;
 
-    private EmbeddedNode(URLClassLoader loader, Object inside) {
+    private final int port;
+
+    private EmbeddedNode(URLClassLoader loader, Object inside, int port) {
         this.loader = loader;
         this.inside = inside;
+        this.port = port;
     }
 
-    /** Starts it; returns when it is ready. */
+    URI relayUrl() {
+        return URI.create("ws://127.0.0.1:" + port);
+    }
+
+    /** Starts it on ports that nothing else has; returns when it is ready. */
     static EmbeddedNode start(Path base, String feature) throws Exception {
+        return start(base, feature, DistributionNode.freePorts());
+    }
+
+    private static EmbeddedNode start(Path base, String feature, int port) throws Exception {
         Path home = Path.of(System.getProperty("parley.dist"));
         List<URL> path = new ArrayList<>();
         try (DirectoryStream<Path> jars = Files.newDirectoryStream(home.resolve("lib"), "*.jar")) {
@@ -36,9 +48,9 @@ final class EmbeddedNode implements AutoCloseable {
         URLClassLoader loader = new URLClassLoader(path.toArray(URL[]::new), ClassLoader.getPlatformClassLoader());
         try {
             Class<?> type = loader.loadClass(InsideNode.class.getName());
-            Method start = type.getDeclaredMethod("start", Path.class, Path.class, String.class);
+            Method start = type.getDeclaredMethod("start", Path.class, Path.class, String.class, int.class);
             start.setAccessible(true);
-            return new EmbeddedNode(loader, start.invoke(null, home, base, feature));
+            return new EmbeddedNode(loader, start.invoke(null, home, base, feature, port), port);
         } catch (ReflectiveOperationException | RuntimeException e) {
             loader.close();
             throw e;
@@ -53,6 +65,11 @@ final class EmbeddedNode implements AutoCloseable {
     /** Installs one more version of a provider's bundle beside those that are there; answers its instance. */
     String install(String symbolicName) throws ReflectiveOperationException {
         return (String) call("install", symbolicName);
+    }
+
+    /** Makes an instance {@code pid~name} of a bundle that is there, with one property of several values. */
+    void configure(String pid, String name, String key, String... values) throws ReflectiveOperationException {
+        call("configure", pid, name, key, String.join(",", values));
     }
 
     /** Uninstalls all versions of it but the newest. */

@@ -5,6 +5,7 @@ import im.parley.launcher.ParleyConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.Hashtable;
 import java.util.Map;
 
 /** The part of {@link EmbeddedNode} that is loaded beside the launcher; reached by reflection with types of the JDK. */
@@ -18,11 +19,12 @@ final class InsideNode {
         this.jars = jars;
     }
 
-    static InsideNode start(Path home, Path base, String feature) throws Exception {
+    static InsideNode start(Path home, Path base, String feature, int port) throws Exception {
         Parley node = Parley.start(ParleyConfig.builder(home, base.resolve("data"))
                 .stateDir(base.resolve("state"))
                 .runtimeDir(base.resolve("run"))
                 .feature(feature)
+                .portBase(port)
                 .build());
         return new InsideNode(node, Files.createDirectories(base.resolve("jars")));
     }
@@ -33,6 +35,10 @@ final class InsideNode {
 
     String install(String symbolicName) throws Exception {
         return of(symbolicName).install();
+    }
+
+    void configure(String pid, String name, String key, String values) throws Exception {
+        BundleVersions.configure(node.context(), pid, name, "?", new Hashtable<>(Map.of(key, values.split(",", -1))));
     }
 
     void uninstallOlder(String symbolicName) throws Exception {

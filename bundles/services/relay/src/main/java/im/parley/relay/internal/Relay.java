@@ -28,6 +28,8 @@ import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
 import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.metatype.annotations.Designate;
 import org.slf4j.Logger;
@@ -63,9 +65,6 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private static final int MAX_COUNTS = 8;
 
     private static final int GUARDED_SECONDS = 20;
-    /** What the in-process transport calls its side; an address of the network is never spelled like that. */
-    private static final String LOCAL = "local";
-
     private final RelaySettings settings;
     private final GrammarLimits grammar;
     private final String information;
@@ -74,6 +73,7 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private final InstantSource clock;
     private final SecureRandom random;
 
+    private final Policies policies;
     private final Drops drops = new Drops();
     private final Backlog backlog;
     private final AtomicBoolean relieving = new AtomicBoolean();
@@ -116,6 +116,7 @@ public final class Relay implements RelayEndpoint, RelayStatus {
         this.store = store;
         this.clock = clock;
         this.random = random;
+        policies = new Policies(settings.policies());
         workers = new Workers(settings.workers());
         expirations = new Expirations(clock);
         backlog = new Backlog(settings.backlogBytes(), this::relieveSoon);
@@ -137,6 +138,18 @@ public final class Relay implements RelayEndpoint, RelayStatus {
         workers.every(SWEEP_SECONDS, this::sweep);
         workers.every(SWEEP_SECONDS, this::expireSoon);
         LOG.info("The relay answers to {}", settings.urls());
+    }
+
+    @Reference(
+            target = "(parley.slot=" + Policies.SLOT_PREFIX + "*)",
+            cardinality = ReferenceCardinality.MULTIPLE,
+            policy = ReferencePolicy.DYNAMIC)
+    void bindPolicy(Slot<?> slot) {
+        policies.add(slot);
+    }
+
+    void unbindPolicy(Slot<?> slot) {
+        policies.remove(slot);
     }
 
     /** Stores and answers what was accepted, then closes every client with 1001. Takes seconds at most. */
@@ -289,7 +302,7 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     public Channel accept(FrameSink toClient, String remote) {
         byte[] challenge = new byte[CHALLENGE_BYTES];
         random.nextBytes(challenge);
-        Session session = new Session(this, toClient, HexFormat.of().formatHex(challenge), remote.equals(LOCAL));
+        Session session = new Session(this, toClient, HexFormat.of().formatHex(challenge), remote);
         if (sessions.size() >= settings.maxConnections()) {
             drops.count("connections");
             session.say(Frames.notice("rate-limited: too many clients are connected, try again later"));
@@ -382,6 +395,10 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     /** Only for the live feed's thread. */
     RecentIds recentEphemeral() {
         return recentEphemeral;
+    }
+
+    Policies policies() {
+        return policies;
     }
 
     CommitQueue commits() {

@@ -141,4 +141,11 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
 
     @AttributeDefinition(name = "Workers", description = "Threads that verify and query, 1 to 64.")
     int workers() default 4;
+
+    @AttributeDefinition(
+            name = "Policies",
+            description = "Slots whose policies must have nothing against an event or a query, for example"
+                    + " policy.limits, in the order in which they are asked; 16 at most. One that is missing or fails"
+                    + " refuses everything.")
+    String[] policies() default {};
 }

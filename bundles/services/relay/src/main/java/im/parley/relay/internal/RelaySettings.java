@@ -6,8 +6,11 @@ import im.parley.protocol.ProtocolException;
 import im.parley.protocol.RelayUrls;
 import java.net.URI;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * The configuration after its values were checked.
@@ -42,11 +45,15 @@ record RelaySettings(
         int filtersPerSecond,
         int filtersAtOnce,
         int maxGuardedRows,
-        int workers) {
+        int workers,
+        List<String> policies) {
     private static final int MAX_SHARED_KIB = 67_108_864;
+    private static final int MAX_POLICIES = 16;
+    private static final Pattern POLICY = Pattern.compile(Pattern.quote(Policies.SLOT_PREFIX) + "[a-z0-9.-]{1,64}");
 
     RelaySettings {
         urls = Collections.unmodifiableSet(new LinkedHashSet<>(urls));
+        policies = List.copyOf(policies);
     }
 
     /** @throws IllegalArgumentException naming PID, key, value and what is allowed */
@@ -100,7 +107,21 @@ record RelaySettings(
                 range("filtersPerSecond", c.filtersPerSecond(), 1, 1_000_000),
                 range("filtersAtOnce", c.filtersAtOnce(), maxFilters, 1_000_000),
                 range("maxGuardedRows", c.maxGuardedRows(), 1_000, 100_000_000),
-                range("workers", c.workers(), 1, 64));
+                range("workers", c.workers(), 1, 64),
+                policies(c.policies()));
+    }
+
+    private static List<String> policies(String[] names) {
+        List<String> policies = List.of(names);
+        for (String name : policies) {
+            if (!POLICY.matcher(name).matches()) {
+                throw refused("policies", name, "names of slots that begin with " + Policies.SLOT_PREFIX);
+            }
+        }
+        if (policies.size() > MAX_POLICIES || new HashSet<>(policies).size() < policies.size()) {
+            throw refused("policies", String.join(", ", policies), "up to " + MAX_POLICIES + " slots, each once");
+        }
+        return policies;
     }
 
     /** How the grammar is read under these settings. */

@@ -4,6 +4,7 @@ import im.parley.api.curve.Secp256k1;
 import im.parley.api.event.Event;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.policy.Client;
 import im.parley.api.storage.EventStore;
 import im.parley.api.storage.Outcome;
 import im.parley.api.transport.Channel;
@@ -39,6 +40,9 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     private static final int INTERNAL_ERROR = 1011;
     private static final int REPOST = 6;
     private static final int GENERIC_REPOST = 16;
+    /** What the in-process transport calls its side; an address of the network is never spelled like that. */
+    private static final String LOCAL = "local";
+
     /** Under way at once on one connection. */
     private static final int MAX_COUNTS = 4;
 
@@ -49,6 +53,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
 
     private final Relay relay;
     private final String challenge;
+    private final String remote;
     private final boolean local;
     private final Outbound out;
     private final TokenBucket events;
@@ -73,11 +78,15 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     private int counting;
     private boolean ended;
 
-    /** @param local whether the client is this node itself: no rate limits it, and what it holds is not counted with others */
-    Session(Relay relay, FrameSink sink, String challenge, boolean local) {
+    /**
+     * @param remote address of the client; {@code local} is this node itself: no rate of the relay's own limits it, and what
+     *     it holds is not counted with others
+     */
+    Session(Relay relay, FrameSink sink, String challenge, String remote) {
         this.relay = relay;
         this.challenge = challenge;
-        this.local = local;
+        this.remote = remote;
+        this.local = remote.equals(LOCAL);
         RelaySettings settings = relay.settings();
         out = new Outbound(
                 sink,
@@ -394,6 +403,9 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         }
         try {
             String refusal = admit(event);
+            if (refusal == null) {
+                refusal = relay.policies().judge(event, client());
+            }
             if (refusal != null) {
                 refuse(event, refusal);
                 return;
@@ -478,6 +490,10 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             // What is no event is not one that somebody protected.
             return false;
         }
+    }
+
+    private Client client() {
+        return new Client(remote, keys.keys(), local);
     }
 
     private boolean stored(Event event) throws ProviderException {
@@ -605,6 +621,11 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                     id,
                     "rate-limited: this relay takes " + relay.settings().filtersPerSecond()
                             + " filters a second from one connection, ask again later");
+            return;
+        }
+        String unwanted = relay.policies().judge(req.filters(), client());
+        if (unwanted != null) {
+            refuse(id, unwanted);
             return;
         }
         Subscription fresh = new Subscription(this, id, req.filters());
@@ -741,6 +762,12 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                     id,
                     "rate-limited: this relay takes " + relay.settings().filtersPerSecond()
                             + " filters a second from one connection, ask again later");
+            return;
+        }
+        String unwanted = relay.policies().judge(request.filters(), client());
+        if (unwanted != null) {
+            counted();
+            refuseCount(id, unwanted);
             return;
         }
         CountQuery query = new CountQuery(

@@ -217,7 +217,7 @@ class BudgetsTest {
                 filters.add(Filter.builder().until(Bench.NOW + i).build());
             }
             store(bench, List.of(bench.note(bench.key(), "one")));
-            Session session = new Session(bench.relay, new TestClientSink(), "", false);
+            Session session = new Session(bench.relay, new TestClientSink(), "", "203.0.113.7");
             StoredQuery query = new StoredQuery(
                     new Subscription(session, "a", filters),
                     ProvenKeys.NONE,

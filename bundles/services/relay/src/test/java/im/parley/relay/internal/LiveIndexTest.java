@@ -21,7 +21,7 @@ class LiveIndexTest {
         RandomGenerator random = Seeds.generator("LiveIndexTest");
         try (Bench bench = new Bench("LiveIndexTest.keys")) {
             List<TestKey> keys = List.of(bench.key(), bench.key(), bench.key(), bench.key());
-            Session session = new Session(bench.relay, new NoSink(), "", false);
+            Session session = new Session(bench.relay, new NoSink(), "", "203.0.113.7");
             LiveIndex index = new LiveIndex();
             List<Subscription> subscriptions = new ArrayList<>();
             for (int i = 0; i < 300; i++) {
@@ -86,7 +86,7 @@ class LiveIndexTest {
         try (Bench bench = new Bench("LiveIndexTest.nothing")) {
             LiveIndex index = new LiveIndex();
             index.add(new Subscription(
-                    new Session(bench.relay, new NoSink(), "", false),
+                    new Session(bench.relay, new NoSink(), "", "203.0.113.7"),
                     "a",
                     List.of(Filter.builder().kinds(List.of()).build())));
             assertTrue(index.isEmpty());
