@@ -78,7 +78,9 @@ public final class Main {
                         .addSubcommand(new RelayCommands.Add(invocation))
                         .addSubcommand(new RelayCommands.Remove(invocation))
                         .addSubcommand(new RelayCommands.ListAll(invocation))
-                        .addSubcommand(new RelayCommands.Status(invocation)));
+                        .addSubcommand(new RelayCommands.Status(invocation))
+                        .addSubcommand(new RelayArchiveCommands.Export(invocation))
+                        .addSubcommand(new RelayArchiveCommands.Import(invocation)));
         commands.put("send", () -> new CommandLine(new SendCommand(invocation)));
         commands.put("inbox", () -> new CommandLine(new InboxCommand(invocation)));
         commands.put("ledger", () -> new CommandLine(new LedgerCommand(invocation)));

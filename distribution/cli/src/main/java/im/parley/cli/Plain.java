@@ -154,6 +154,24 @@ final class Plain {
         return seconds / 86400 + " d " + seconds % 86400 / 3600 + " h";
     }
 
+    /** A size as people read it: {@code 512 bytes}, {@code 20.6 MiB}. */
+    static String bytes(long bytes) {
+        if (bytes < 1_024) {
+            return bytes + " bytes";
+        }
+        double size = bytes;
+        int unit = -1;
+        while (size >= 1_024 && unit < 3) {
+            size /= 1_024;
+            unit++;
+        }
+        return String.format(
+                Locale.ROOT,
+                "%.1f %s",
+                size,
+                List.of("KiB", "MiB", "GiB", "TiB").get(unit));
+    }
+
     /** Rows with aligned columns, two spaces between and in front; the last column is not padded. */
     static String table(List<List<String>> rows) {
         int columns = rows.stream().mapToInt(List::size).max().orElse(0);

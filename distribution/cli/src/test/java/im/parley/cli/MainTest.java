@@ -95,6 +95,8 @@ class MainTest {
                 "relay remove u",
                 "relay list",
                 "relay status",
+                "relay export -",
+                "relay import -",
                 "send a b",
                 "inbox",
                 "ledger",

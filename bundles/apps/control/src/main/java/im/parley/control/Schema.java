@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** Every method there is, declared once: the dispatcher, the checks and {@code rpc.discover} all read this. */
 public final class Schema {
     /** Grows with every change a client could notice. */
-    public static final String VERSION = "0.2.0";
+    public static final String VERSION = "0.3.0";
 
     private static final Shape SESSION = object(
             "pinSet",
@@ -371,6 +371,36 @@ public final class Schema {
                         "subscriptions", NUMBER,
                         "stored", NUMBER,
                         "drops", COUNTS.described("what was refused or cut, by code")));
+        add(
+                Access.OPERATOR,
+                true,
+                "relay.export",
+                "The next events of this node's own relay, in the order in which they were stored.",
+                "The events were not read",
+                object(
+                        "events",
+                        TEXT.described("one JSON object per line"),
+                        "next",
+                        NUMBER.described("ask for what comes after it"),
+                        "last",
+                        FLAG.described("whether nothing came after them")),
+                List.of(),
+                optional("after", Type.NUMBER, "next of the answer before; 0 if left out"));
+        add(
+                Access.OPERATOR,
+                true,
+                "relay.import",
+                "Verifies events and stores them in this node's own relay; doing it again changes nothing.",
+                "The events were not all stored",
+                object(
+                        "stored",
+                        NUMBER,
+                        "known",
+                        NUMBER.described("there before, or a newer version of them"),
+                        "refused",
+                        listOf(object("line", NUMBER.described("from 0"), "code", TEXT, "reason", TEXT))),
+                codes("relay.busy", "relay.slow"),
+                required("events", Type.TEXT, "one JSON object per line, 500 at most"));
     }
 
     private void declareMessages() {

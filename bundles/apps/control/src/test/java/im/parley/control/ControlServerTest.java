@@ -20,6 +20,7 @@ import im.parley.control.methods.SessionMethods;
 import im.parley.control.methods.SlotMethods;
 import im.parley.egress.EgressControl;
 import im.parley.protocol.Nip19;
+import im.parley.relay.RelayArchive;
 import im.parley.relay.RelayStatus;
 import im.parley.relayclient.InboxListener;
 import im.parley.relayclient.Persona;
@@ -102,7 +103,7 @@ class ControlServerTest {
                 new SessionMethods(vault),
                 new MessengerMethods(messenger, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
                 new EgressMethods(new OneEntry()),
-                new RelayMethods(new Counters()),
+                new RelayMethods(new Counters(), new TwoEvents()),
                 new SlotMethods(new OneSwap()));
     }
 
@@ -133,6 +134,8 @@ class ControlServerTest {
                     Map.entry("relay.remove", "{\"url\":\"ws://127.0.0.1:7470\"}"),
                     Map.entry("relay.list", "{}"),
                     Map.entry("relay.status", "{}"),
+                    Map.entry("relay.export", "{}"),
+                    Map.entry("relay.import", "{\"events\":\"{}\\n{}\\n[]\"}"),
                     Map.entry("message.send", "{\"to\":\"bob\",\"text\":\"x\"}"),
                     Map.entry("message.list", "{}"),
                     Map.entry("message.follow", "{}"),
@@ -629,6 +632,35 @@ class ControlServerTest {
         public List<Entry> log(int limit) {
             return List.of(
                     new Entry(Instant.EPOCH, "default", "inbox", "relay.example", 443, "192.0.2.1", "connected", true));
+        }
+    }
+
+    @Test
+    void eventsTravelAsLines() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode page = client.ask("relay.export", "{\"after\":7}").path("result");
+            assertEquals("{\"a\":\"\\n\"}\n{}", page.path("events").asText());
+            assertEquals(8, page.path("next").asLong());
+            assertTrue(page.path("last").asBoolean());
+            JsonNode report =
+                    client.ask("relay.import", "{\"events\":\"{}\\r\\n{}\\n\"}").path("result");
+            assertEquals(1, report.path("stored").asInt());
+            assertEquals(
+                    "invalid.sig", report.path("refused").get(0).path("code").asText());
+            String many = "x\\n".repeat(RelayArchive.MAX_LINES + 1);
+            assertEquals("param.out-of-range", code(client.ask("relay.import", "{\"events\":\"" + many + "\"}")));
+        }
+    }
+
+    private static final class TwoEvents implements RelayArchive {
+        @Override
+        public Page after(long position) {
+            return new Page(List.of("{\"a\":\"\\n\"}", "{}"), position + 1, true);
+        }
+
+        @Override
+        public Report take(List<String> lines) {
+            return new Report(lines.size() - 1, 0, List.of(new Refusal(1, "invalid.sig", "invalid: sig no")));
         }
     }
 

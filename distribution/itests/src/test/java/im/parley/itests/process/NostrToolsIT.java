@@ -5,7 +5,10 @@ import static org.junit.Assert.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import org.junit.AfterClass;
 import org.junit.BeforeClass;
@@ -96,6 +99,42 @@ public class NostrToolsIT {
         assertTrue(
                 "nostr-tools verifies what our relay serves",
                 found.path("verified").asBoolean());
+    }
+
+    @Test
+    public void eventsMoveToAnotherRelayAsLines() throws Exception {
+        JsonNode key = peers.run("key", Peers.arguments());
+        peers.run("publish", as(key).put("content", "moves to another relay").put("count", 5));
+        Path file = node.base().resolve("events.jsonl");
+        JsonNode exported = node.json("relay", "export", file.toString());
+        List<String> lines = Files.readAllLines(file);
+        assertEquals(lines.size(), exported.path("events").asInt());
+        lines.set(0, lines.get(0).replaceFirst("\"sig\":\"[0-9a-f]{8}", "\"sig\":\"00000000"));
+        DistributionNode other = DistributionNode.create("archive");
+        try {
+            other.start("--only", "infrastructure");
+            DistributionNode.Result first = other.run(String.join("\n", lines), "relay", "import", "-", "--json");
+            assertEquals(first.err(), 1, first.exit());
+            JsonNode report = Peers.JSON.readTree(first.out());
+            assertEquals(lines.size() - 1, report.path("stored").asInt());
+            assertEquals(1, report.path("byCode").path("invalid.sig").asInt());
+            assertEquals(1, report.path("first").get(0).path("line").asInt());
+            JsonNode whole = other.json("relay", "import", file.toString());
+            assertEquals(1, whole.path("stored").asInt());
+            assertEquals(lines.size() - 1, whole.path("known").asInt());
+            Path back = other.base().resolve("back.jsonl");
+            other.json("relay", "export", back.toString());
+            assertEquals(new HashSet<>(Files.readAllLines(file)), new HashSet<>(Files.readAllLines(back)));
+            ObjectNode query = Peers.arguments().put("url", other.relayUrl().toString());
+            query.set(
+                    "filter",
+                    Peers.JSON.readTree("{\"authors\":[\"" + key.path("pk").asText() + "\"]}"));
+            JsonNode found = peers.run("query", query);
+            assertEquals(5, found.path("events").size());
+            assertTrue(found.path("verified").asBoolean());
+        } finally {
+            other.close();
+        }
     }
 
     @Test

@@ -24,9 +24,7 @@ public record Verdict(@Nullable Prefix prefix, String reason) {
         /** It may pass once the client has proven a key. */
         AUTH_REQUIRED("auth-required"),
         /** It takes more proof of work (NIP-13). */
-        POW("pow"),
-        /** It is not as this relay wants such events to be. */
-        INVALID("invalid");
+        POW("pow");
 
         private final String wire;
 

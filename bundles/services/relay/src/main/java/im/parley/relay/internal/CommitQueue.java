@@ -40,6 +40,11 @@ final class CommitQueue {
 
         /** Nothing was stored, because a request of its author forbids it. */
         void forbidden(Event event, String reason);
+
+        /** Whether clients whose subscriptions match hear of it as new. */
+        default boolean wantsOthersTold() {
+            return true;
+        }
     }
 
     private record Entry(Event event, long receivedAtMillis, long bytes, Publisher publisher) {}
@@ -206,7 +211,9 @@ final class CommitQueue {
                 if (outcomes.get(i) == Outcome.STORED) {
                     stored.increment();
                     expirations.stored(entries.get(i).event());
-                    fresh.add(entries.get(i).event());
+                    if (entries.get(i).publisher().wantsOthersTold()) {
+                        fresh.add(entries.get(i).event());
+                    }
                 }
             }
             for (int i = 0; i < entries.size(); i++) {

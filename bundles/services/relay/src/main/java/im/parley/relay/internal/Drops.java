@@ -14,6 +14,19 @@ final class Drops {
         counts.computeIfAbsent(code, unused -> new LongAdder()).increment();
     }
 
+    /**
+     * The code of a reason on the wire: the standard prefix; for {@code error:} and {@code invalid:}, and a blocked kind, with
+     * the token behind it.
+     */
+    static String code(String reason) {
+        int colon = reason.indexOf(':');
+        String prefix = reason.substring(0, colon);
+        int space = reason.indexOf(' ', colon + 2);
+        String token = reason.substring(colon + 2, space < 0 ? reason.length() : space);
+        boolean tokened = prefix.equals("error") || prefix.equals("invalid") || token.equals("kind-not-for-relays");
+        return tokened ? prefix + "." + token : prefix;
+    }
+
     Map<String, Long> snapshot() {
         Map<String, Long> sorted = new TreeMap<>();
         counts.forEach((code, count) -> sorted.put(code, count.sum()));

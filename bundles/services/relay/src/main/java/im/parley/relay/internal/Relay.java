@@ -8,6 +8,7 @@ import im.parley.api.transport.FrameSink;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.protocol.Frames;
 import im.parley.protocol.GrammarLimits;
+import im.parley.relay.RelayArchive;
 import im.parley.relay.RelayStatus;
 import im.parley.slot.Lease;
 import im.parley.slot.Slot;
@@ -15,6 +16,7 @@ import java.net.URI;
 import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -44,11 +46,11 @@ import org.slf4j.LoggerFactory;
  */
 @Component(
         name = RelayConfiguration.PID,
-        service = {RelayEndpoint.class, RelayStatus.class},
+        service = {RelayEndpoint.class, RelayStatus.class, RelayArchive.class},
         configurationPolicy = ConfigurationPolicy.REQUIRE,
         immediate = true)
 @Designate(ocd = RelayConfiguration.class)
-public final class Relay implements RelayEndpoint, RelayStatus {
+public final class Relay implements RelayEndpoint, RelayStatus, RelayArchive {
     private static final Logger LOG = LoggerFactory.getLogger(Relay.class);
     private static final int CHALLENGE_BYTES = 32;
     private static final int RECENT_EPHEMERAL = 4_096;
@@ -88,6 +90,8 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     private final Workers workers;
     private final LiveFeed live;
     private final CommitQueue commits;
+    private final Admission admission;
+    private final Archive archive;
     private volatile boolean stopped;
     private volatile boolean failing;
 
@@ -133,6 +137,8 @@ public final class Relay implements RelayEndpoint, RelayStatus {
                                 "error: relay.backlog too much is new while stored events are sent, ask again"));
         commits = new CommitQueue(
                 store, live, expirations, drops, Runtime.getRuntime().maxMemory() / QUEUED_PART_OF_HEAP);
+        admission = new Admission(settings, clock, expirations);
+        archive = new Archive(curve, store, admission, expirations, commits, grammar, clock);
         live.start();
         commits.start();
         workers.every(SWEEP_SECONDS, this::sweep);
@@ -354,6 +360,20 @@ public final class Relay implements RelayEndpoint, RelayStatus {
     @Override
     public Map<String, Long> drops() {
         return drops.snapshot();
+    }
+
+    @Override
+    public Page after(long position) throws ProviderException {
+        return archive.after(position);
+    }
+
+    @Override
+    public Report take(List<String> lines) throws ProviderException {
+        return archive.take(lines);
+    }
+
+    Admission admission() {
+        return admission;
     }
 
     RelaySettings settings() {

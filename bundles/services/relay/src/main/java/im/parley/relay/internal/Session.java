@@ -10,8 +10,6 @@ import im.parley.api.storage.Outcome;
 import im.parley.api.transport.Channel;
 import im.parley.api.transport.FrameSink;
 import im.parley.protocol.ClientFrame;
-import im.parley.protocol.EventHash;
-import im.parley.protocol.EventReader;
 import im.parley.protocol.EventVerifier;
 import im.parley.protocol.Frames;
 import im.parley.protocol.Kinds;
@@ -22,8 +20,6 @@ import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalLong;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
@@ -38,16 +34,11 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     private static final Logger LOG = LoggerFactory.getLogger(Session.class);
     private static final int TURN = 32;
     private static final int INTERNAL_ERROR = 1011;
-    private static final int REPOST = 6;
-    private static final int GENERIC_REPOST = 16;
     /** What the in-process transport calls its side; an address of the network is never spelled like that. */
     private static final String LOCAL = "local";
 
     /** Under way at once on one connection. */
     private static final int MAX_COUNTS = 4;
-
-    /** NIP-59 and the authorisation kinds: whoever stored them could show or replay what was meant for one party. */
-    private static final Set<Integer> NOT_FOR_RELAYS = Set.of(Kinds.SEAL, Kinds.AUTH, Kinds.FILE_AUTH, Kinds.HTTP_AUTH);
 
     private record Incoming(String text, CompletableFuture<Void> taken) {}
 
@@ -433,63 +424,15 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         }
     }
 
-    /**
-     * What can be said without the curve or the store. The id is recomputed first: what follows, the answer "duplicate"
-     * above all, would otherwise be about another event than the one that was sent.
-     */
+    /** What can be said without the curve or the store. */
     private @Nullable String admit(Event event) throws ProtocolException {
-        if (!EventHash.id(event.pubkey(), event.createdAt(), event.kind(), event.tags(), event.content())
-                .equals(event.id())) {
-            throw new ProtocolException("id", "the id is not the SHA-256 of the canonical form");
-        }
-        RelaySettings settings = relay.settings();
-        if (NOT_FOR_RELAYS.contains(event.kind())) {
-            return "blocked: kind-not-for-relays events of kind " + event.kind() + " do not belong on a relay";
-        }
-        if (event.content().codePointCount(0, event.content().length()) > settings.maxContentLength()) {
-            throw new ProtocolException(
-                    "content", "the content may have " + settings.maxContentLength() + " characters at most");
-        }
-        if (event.createdAt() - relay.nowSeconds() > settings.createdAtUpperLimit()) {
-            throw new ProtocolException(
-                    "created-at-future",
-                    "more than " + settings.createdAtUpperLimit() + " s ahead of this relay's clock");
-        }
-        if (settings.minPowDifficulty() > 0 && Work.difficulty(event) < settings.minPowDifficulty()) {
-            return "pow: difficulty " + settings.minPowDifficulty() + " is required, and committed to (NIP-13)";
-        }
-        OptionalLong expiration = Expirations.of(event);
-        if (expiration.isPresent() && relay.expirations().isExpired(event)) {
-            throw new ProtocolException("expired", "this event has ended already (NIP-40)");
-        }
-        if (event.kind() == Kinds.VANISH && !Vanished.isFor(event, settings.urls())) {
-            throw new ProtocolException("vanish", "this request does not name this relay (NIP-62)");
-        }
-        if (embedsProtected(event)) {
-            return "blocked: embeds-protected a repost must not carry an event that is for its author to publish (NIP-70)";
-        }
-        boolean authorOnly = event.tags().stream().anyMatch(tag -> tag.get(0).equals("-"));
-        if (authorOnly && !keys.contains(event.pubkey())) {
+        String refusal = relay.admission().refuse(event);
+        if (refusal == null && Admission.isForItsAuthor(event) && !keys.contains(event.pubkey())) {
             return keys.isEmpty()
                     ? "auth-required: this event may be published by its author only (NIP-70)"
                     : "restricted: this event may be published by its author only (NIP-70)";
         }
-        return null;
-    }
-
-    /** Whether a repost (NIP-18) holds an event with the tag of NIP-70. */
-    private static boolean embedsProtected(Event event) {
-        if (event.kind() != REPOST && event.kind() != GENERIC_REPOST
-                || !event.content().startsWith("{")) {
-            return false;
-        }
-        try {
-            return EventReader.read(event.content()).tags().stream()
-                    .anyMatch(tag -> tag.get(0).equals("-"));
-        } catch (ProtocolException e) {
-            // What is no event is not one that somebody protected.
-            return false;
-        }
+        return refusal;
     }
 
     private Client client() {
@@ -582,18 +525,8 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     }
 
     private void refuse(Event event, String reason) {
-        relay.counters().count(code(reason));
+        relay.counters().count(Drops.code(reason));
         say(Frames.ok(event.id(), false, reason));
-    }
-
-    /** The standard prefix; for {@code error:} and {@code invalid:}, and a blocked kind, with the token behind it. */
-    private static String code(String reason) {
-        int colon = reason.indexOf(':');
-        String prefix = reason.substring(0, colon);
-        int space = reason.indexOf(' ', colon + 2);
-        String token = reason.substring(colon + 2, space < 0 ? reason.length() : space);
-        boolean tokened = prefix.equals("error") || prefix.equals("invalid") || token.equals("kind-not-for-relays");
-        return tokened ? prefix + "." + token : prefix;
     }
 
     private static String error(ProviderException failure) {
@@ -698,7 +631,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     }
 
     private void refuse(String subscription, String reason) {
-        relay.counters().count(code(reason));
+        relay.counters().count(Drops.code(reason));
         forget(subscription);
         say(Frames.closed(subscription, reason));
     }
@@ -729,7 +662,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             }
             returnFilters(subscription);
         }
-        relay.counters().count(code(reason));
+        relay.counters().count(Drops.code(reason));
         relay.index().remove(subscription);
         subscription.close(reason);
     }
@@ -820,7 +753,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
 
     /** A count's id is no subscription's: one of the same name stays open. */
     private void refuseCount(String id, String reason) {
-        relay.counters().count(code(reason));
+        relay.counters().count(Drops.code(reason));
         say(Frames.closed(id, reason));
     }
 
