@@ -1,5 +1,6 @@
 package im.parley.cli;
 
+import im.parley.launcher.NodeDirectory;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
@@ -60,7 +61,12 @@ abstract class BaseCommand implements Callable<Integer> {
     NodeClient connect() throws Failure {
         NodeClient client = NodeClient.connect(dataDir());
         if (client == null) {
-            throw Failure.notRunning(dataDir());
+            NodeDirectory.Holder holder = NodeDirectory.holder(dataDir());
+            // It may have become ready in between.
+            client = holder == null ? null : NodeClient.connect(dataDir());
+            if (client == null) {
+                throw holder == null ? Failure.notRunning(dataDir()) : Failure.notAnswering(dataDir(), holder);
+            }
         }
         return client;
     }

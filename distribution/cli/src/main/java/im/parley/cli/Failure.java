@@ -2,6 +2,7 @@ package im.parley.cli;
 
 import im.parley.launcher.LauncherException;
 import im.parley.launcher.NodeDirectory;
+import java.nio.file.Path;
 
 /** A command that did not do what was asked, in three parts for people, a code and an exit code for programs. */
 final class Failure extends Exception {
@@ -38,7 +39,7 @@ final class Failure extends Exception {
     }
 
     /** What would have to be read belongs to somebody else. */
-    static Failure denied(java.nio.file.Path file) {
+    static Failure denied(Path file) {
         return new Failure(
                 Exit.REFUSED,
                 "control.denied",
@@ -47,25 +48,45 @@ final class Failure extends Exception {
                 "Be that user, or name a data directory of your own with --data.");
     }
 
-    /** Nobody answers on that data directory: none runs, or one is on its way up or down. */
-    static Failure notRunning(java.nio.file.Path dataDir) {
-        NodeDirectory.Holder holder = NodeDirectory.holder(dataDir);
-        if (holder != null) {
-            return new Failure(
-                    Exit.UNAVAILABLE,
-                    holder.starting() ? "node.starting" : "node.stopping",
-                    holder.starting() ? "The node is starting and not ready yet." : "The node is stopping.",
-                    "Process " + holder.pid() + " has " + dataDir + ".",
-                    holder.starting()
-                            ? "Try again in a moment; ./parley start waits for it, ./parley stop ends it."
-                            : "Wait a moment, then start it again if you want it.");
-        }
+    /** Nobody answers on that data directory. */
+    static Failure notRunning(Path dataDir) {
         return new Failure(
                 Exit.NOT_RUNNING,
                 "node.not-running",
                 "There is no node to ask.",
                 "None runs on " + dataDir + ".",
                 "Start one with ./parley start --detach, or name another directory with --data.");
+    }
+
+    /** A process has that data directory, but its node does not answer: it is on its way up or down, or in trouble. */
+    static Failure notAnswering(Path dataDir, NodeDirectory.Holder holder) {
+        String process = "Process " + holder.pid() + " has " + dataDir;
+        return switch (holder.state()) {
+            case STARTING ->
+                new Failure(
+                        Exit.UNAVAILABLE,
+                        "node.starting",
+                        "The node is starting and not ready yet.",
+                        process + ".",
+                        "Try again in a moment; ./parley start waits for it, ./parley stop ends it.");
+            case STOPPING ->
+                new Failure(
+                        Exit.UNAVAILABLE,
+                        "node.stopping",
+                        "The node is stopping.",
+                        process + ".",
+                        "Wait a moment, then start it again if you want it.");
+            case READY -> {
+                NodeDirectory.Card card = NodeDirectory.card(dataDir);
+                String socket = card == null ? "its socket" : card.socket().toString();
+                yield new Failure(
+                        Exit.UNAVAILABLE,
+                        "node.unreachable",
+                        "The node runs, but does not answer.",
+                        process + ", and nobody answers on " + socket + "; somebody may have removed it.",
+                        "./parley stop ends the process without it; then start the node again.");
+            }
+        };
     }
 
     int exit() {

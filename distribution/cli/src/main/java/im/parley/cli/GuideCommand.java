@@ -14,12 +14,11 @@ final class GuideCommand extends BaseCommand {
 
     @Override
     int run() throws Failure {
-        NodeClient found = NodeClient.connect(dataDir());
-        if (found == null) {
-            say(
-                    "start",
-                    "No node runs on " + Plain.line(dataDir().toString()) + ".",
-                    List.of("./parley start --detach"));
+        NodeClient found;
+        try {
+            found = connect();
+        } catch (Failure e) {
+            without(e);
             return Exit.OK;
         }
         try (NodeClient client = found) {
@@ -35,6 +34,22 @@ final class GuideCommand extends BaseCommand {
                 person(client);
             }
             return Exit.OK;
+        }
+    }
+
+    /** Nobody answers. */
+    private void without(Failure reason) throws Failure {
+        String where = reason.what() + " " + Plain.line(reason.why());
+        switch (reason.code()) {
+            case "node.not-running" ->
+                say(
+                        "start",
+                        "No node runs on " + Plain.line(dataDir().toString()) + ".",
+                        List.of("./parley start --detach"));
+            case "node.starting" -> say("wait", where, List.of("./parley start"));
+            case "node.stopping" -> say("wait", where, List.of("./parley stop"));
+            case "node.unreachable" -> say("stop", where, List.of("./parley stop", "./parley start --detach"));
+            default -> throw reason;
         }
     }
 

@@ -15,12 +15,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.UserPrincipal;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Queue;
+import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 
 /** One connection to a node's control socket: calls in order, and notifications. Used by one thread. */
@@ -49,11 +51,21 @@ final class NodeClient implements AutoCloseable {
     /**
      * Connects to the node on a data directory.
      *
-     * @return null if none runs
-     * @throws Failure {@code control.denied}
+     * @return null if nobody answers there
+     * @throws Failure {@code control.denied}, {@code control.foreign}
      */
     static @Nullable NodeClient connect(Path dataDir) throws Failure {
-        refuseIfDenied(dataDir.resolve(CARD));
+        Path card = dataDir.resolve(CARD);
+        refuseIfDenied(card);
+        try {
+            return connect(dataDir, Files.getOwner(card));
+        } catch (IOException absent) {
+            return null;
+        }
+    }
+
+    /** @param owner of the card, and so of the only process that is told anything */
+    static @Nullable NodeClient connect(Path dataDir, UserPrincipal owner) throws Failure {
         NodeDirectory.Card card = NodeDirectory.card(dataDir);
         if (card == null) {
             return null;
@@ -61,6 +73,10 @@ final class NodeClient implements AutoCloseable {
         SocketChannel channel = null;
         try {
             channel = SocketChannel.open(UnixDomainSocketAddress.of(card.socket()));
+            if (!channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().equals(owner)) {
+                closeQuietly(channel);
+                throw foreign(card.socket());
+            }
             channel.configureBlocking(false);
             Selector selector = Selector.open();
             channel.register(selector, SelectionKey.OP_READ);
@@ -73,6 +89,15 @@ final class NodeClient implements AutoCloseable {
             }
             return null;
         }
+    }
+
+    private static Failure foreign(Path socket) {
+        return new Failure(
+                Exit.REFUSED,
+                "control.foreign",
+                "The node was not asked.",
+                "Another user's process listens on " + socket + ", where this node's socket belongs.",
+                "Stop the node with ./parley stop, find out who that is, and start it again.");
     }
 
     /** Tells what is not there from what somebody else's is. */
@@ -103,16 +128,26 @@ final class NodeClient implements AutoCloseable {
         return call(method, params, Map.of());
     }
 
+    /** A call without secrets that is over soon. */
+    Map<String, Object> call(String method, Map<String, Object> params, Duration limit) throws Failure {
+        return call(method, params, Map.of(), limit);
+    }
+
     /**
      * A call; returns its result.
      *
      * @param secrets sent without ever being a String; not wiped here
-     * @throws Failure the node's error, or that it did not answer
+     * @throws Failure the node's error, {@code node.no-answer} if it hung up, {@code node.silent} if it says nothing
      */
     Map<String, Object> call(String method, Map<String, Object> params, Map<String, char[]> secrets) throws Failure {
+        return call(method, params, secrets, ANSWER_WITHIN);
+    }
+
+    private Map<String, Object> call(
+            String method, Map<String, Object> params, Map<String, char[]> secrets, Duration limit) throws Failure {
         long id = ++lastId;
         try {
-            Duration patience = ANSWER_WITHIN;
+            Duration patience = limit;
             try {
                 send(id, method, params, secrets);
             } catch (IOException hungUp) {
@@ -121,7 +156,7 @@ final class NodeClient implements AutoCloseable {
             while (true) {
                 Map<String, Object> line = next(patience);
                 if (line == null) {
-                    throw ended || patience == LAST_WORDS_WITHIN ? gone() : late(method);
+                    throw ended || patience == LAST_WORDS_WITHIN ? gone() : silent(method, limit);
                 }
                 if (line.containsKey("method")) {
                     notifications.add(line);
@@ -167,13 +202,13 @@ final class NodeClient implements AutoCloseable {
                 "Look at ./parley status and ./parley logs.");
     }
 
-    private static Failure late(String method) {
+    private static Failure silent(String method, Duration limit) {
         return new Failure(
                 Exit.UNAVAILABLE,
-                "node.no-answer",
-                "The node did not answer.",
-                method + " took longer than " + ANSWER_WITHIN.toSeconds() + " s.",
-                "Look at ./parley status and ./parley logs.");
+                "node.silent",
+                "The node runs, but did not answer in time.",
+                "It has said nothing to " + method + " for " + limit.toSeconds() + " s.",
+                "Try again and look at ./parley logs; ./parley stop ends the process if it stays silent.");
     }
 
     private static Failure failure(Map<String, Object> error) throws IOException {

@@ -100,6 +100,7 @@ final class StartCommand extends BaseCommand {
     /** Waits while another process has the data directory; true if its node is ready, false if there is none. */
     private boolean isReadyAlready(long deadline) throws Failure, InterruptedException {
         boolean said = false;
+        boolean ready = false;
         while (true) {
             try (NodeClient running = NodeClient.connect(dataDir())) {
                 if (running != null) {
@@ -111,13 +112,23 @@ final class StartCommand extends BaseCommand {
             if (holder == null) {
                 return false;
             }
+            if (holder.state() != NodeDirectory.State.READY) {
+                ready = false;
+            } else if (ready) {
+                throw Failure.notAnswering(dataDir(), holder);
+            } else {
+                // It may have become ready since it was asked.
+                ready = true;
+                continue;
+            }
             if (System.nanoTime() > deadline) {
                 throw slow();
             }
             if (!said && !json()) {
                 invocation()
                         .err()
-                        .println("The node on " + dataDir() + " is " + (holder.starting() ? "starting" : "stopping")
+                        .println("The node on " + dataDir() + " is "
+                                + (holder.state() == NodeDirectory.State.STARTING ? "starting" : "stopping")
                                 + " already, in process " + holder.pid() + "; waiting for it ...");
                 said = true;
             }

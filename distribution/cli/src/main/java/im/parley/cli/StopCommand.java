@@ -1,6 +1,7 @@
 package im.parley.cli;
 
 import im.parley.launcher.NodeDirectory;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -13,6 +14,9 @@ final class StopCommand extends BaseCommand {
     private static final long STOP_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long POLL_MILLIS = 25;
 
+    /** A node that is well answers this call at once. */
+    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(10);
+
     StopCommand(Invocation invocation) {
         super(invocation);
     }
@@ -22,15 +26,20 @@ final class StopCommand extends BaseCommand {
         long begun = System.nanoTime();
         NodeDirectory.Holder holder = NodeDirectory.holder(dataDir());
         NodeDirectory.Card card = NodeDirectory.card(dataDir());
+        boolean told = false;
         try (NodeClient client = NodeClient.connect(dataDir())) {
-            if (client != null) {
-                stop(client);
-            } else if (holder == null) {
+            if (client == null && holder == null) {
                 shown(false, 0, "No node runs on " + dataDir() + "; there is nothing to stop.");
                 return Exit.OK;
-            } else if (holder.starting()) {
-                end(holder);
             }
+            told = client != null && stop(client);
+        } catch (Failure e) {
+            if (holder == null || !e.code().equals("control.foreign")) {
+                throw e;
+            }
+        }
+        if (!told) {
+            end();
         }
         long pid = holder != null ? holder.pid() : card != null ? card.pid() : 0;
         Optional<ProcessHandle> process = ProcessHandle.of(pid);
@@ -56,28 +65,36 @@ final class StopCommand extends BaseCommand {
         return holder != null && holder.pid() == pid || card != null && card.pid() == pid;
     }
 
-    /** A node that is starting does not listen yet, so its process is asked. */
-    private void end(NodeDirectory.Holder starting) throws Failure {
-        if (!starting.ownProcess()) {
+    /** Asks the process that has the directory: a node that starts does not listen yet, and one in trouble may not. */
+    private void end() throws Failure {
+        NodeDirectory.Holder holder = NodeDirectory.holder(dataDir());
+        if (holder == null || holder.state() == NodeDirectory.State.STOPPING) {
+            return;
+        }
+        if (!holder.ownProcess()) {
+            boolean starting = holder.state() == NodeDirectory.State.STARTING;
             throw new Failure(
                     Exit.REFUSED,
                     "node.hosted",
                     "The node was not stopped.",
-                    "It is starting within another program, process " + starting.pid()
-                            + ", which would be stopped with it.",
-                    "Wait until it is ready and try again, or stop that program.");
+                    (starting ? "It is starting" : "It does not answer, and it runs")
+                            + " within another program, process " + holder.pid() + ", which would be stopped with it.",
+                    starting ? "Wait until it is ready and try again, or stop that program." : "Stop that program.");
         }
-        ProcessHandle.of(starting.pid()).ifPresent(ProcessHandle::destroy);
+        holder.process().destroy();
     }
 
-    /** The node may be gone before its answer is. */
-    private static void stop(NodeClient client) throws Failure {
+    /** Whether the node knows now; it may be gone before its answer is. */
+    private static boolean stop(NodeClient client) throws Failure {
         try {
-            client.call("node.stop", Map.of());
+            client.call("node.stop", Map.of(), ANSWER_WITHIN);
+            return true;
         } catch (Failure e) {
-            if (!e.code().equals("node.no-answer")) {
-                throw e;
-            }
+            return switch (e.code()) {
+                case "node.no-answer" -> true;
+                case "node.silent" -> false;
+                default -> throw e;
+            };
         }
     }
 

@@ -3,6 +3,7 @@ package im.parley.cli;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import im.parley.launcher.Json;
@@ -13,6 +14,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.UserPrincipal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -165,54 +167,102 @@ class MainTest {
         assertTrue(err().contains("--state"), err());
     }
 
-    private void heldBy(ProcessHandle process, boolean own) throws IOException {
-        Map<String, Object> holder = Map.of(
-                "pid",
-                process.pid(),
-                "startedAt",
-                process.info().startInstant().orElseThrow().toEpochMilli(),
-                "ownProcess",
-                own);
-        Files.write(data.resolve("node.pid"), Json.pretty(holder));
-    }
-
     @ParameterizedTest
     @ValueSource(strings = {"status", "inbox"})
     void nodeThatIsStartingOrStoppingIsNotDenied(String command) throws Exception {
-        heldBy(ProcessHandle.current(), true);
-        assertEquals(Exit.UNAVAILABLE, run(command));
-        assertTrue(err().contains("Code: node.starting"), err());
-        assertTrue(err().contains(String.valueOf(ProcessHandle.current().pid())), err());
+        try (HeldDirectory node = HeldDirectory.by(data, true, "starting")) {
+            assertEquals(Exit.UNAVAILABLE, run(command));
+            assertTrue(err().contains("Code: node.starting"), err());
+            assertTrue(err().contains(String.valueOf(node.pid())), err());
+        }
         new FakeNode(data).close();
         err.reset();
-        assertEquals(Exit.UNAVAILABLE, run(command));
-        assertTrue(err().contains("Code: node.stopping"), err());
+        try (HeldDirectory node = HeldDirectory.by(data, true, "stopping")) {
+            assertEquals(Exit.UNAVAILABLE, run(command));
+            assertTrue(err().contains("Code: node.stopping"), err());
+            assertTrue(err().contains(String.valueOf(node.pid())), err());
+        }
     }
 
-    @Test
-    void nodeThatIsStartingIsStopped() throws Exception {
-        Process node = new ProcessBuilder("sleep", "60").start();
-        try {
-            heldBy(node.toHandle(), true);
-            assertEquals(Exit.OK, run("stop"));
+    /** As after a logout that took the directory of its socket away. */
+    @ParameterizedTest
+    @ValueSource(strings = {"status", "inbox"})
+    void nodeWhoseSocketIsGoneIsSaidToRun(String command) throws Exception {
+        new FakeNode(data).close();
+        Files.delete(data.resolve("s"));
+        try (HeldDirectory node = HeldDirectory.by(data, true, "ready")) {
+            assertEquals(Exit.UNAVAILABLE, run(command));
+            assertTrue(err().contains("Code: node.unreachable"), err());
+            assertTrue(err().contains(String.valueOf(node.pid())), err());
+            assertTrue(err().contains(data.resolve("s").toString()), err());
+            assertTrue(err().contains("./parley stop --data " + data), err());
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"starting,wait", "stopping,wait", "ready,stop"})
+    void guideSaysWhatANodeThatDoesNotAnswerIsAt(String state, String step) throws Exception {
+        new FakeNode(data).close();
+        try (HeldDirectory node = HeldDirectory.by(data, true, state)) {
+            assertEquals(Exit.OK, run("guide", "--json"));
+            Map<String, Object> guide = Json.object(out.toByteArray());
+            assertEquals(step, guide.get("step"), out());
+            assertTrue(out().contains(String.valueOf(node.pid())), out());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"starting", "ready"})
+    void nodeThatDoesNotAnswerIsStoppedThroughItsProcess(String state) throws Exception {
+        if (state.equals("ready")) {
+            new FakeNode(data).close();
+        }
+        try (HeldDirectory node = HeldDirectory.by(data, true, state)) {
+            assertEquals(Exit.OK, run("stop"), err());
             assertTrue(out().startsWith("Stopped"), out());
-            assertEquals(128 + 15, node.waitFor());
+            assertEquals(128 + 15, node.ended());
             assertEquals(Exit.NOT_RUNNING, run("status"));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"starting", "ready"})
+    void programThatHostsANodeIsNotEnded(String state) throws Exception {
+        if (state.equals("ready")) {
+            new FakeNode(data).close();
+        }
+        try (HeldDirectory host = HeldDirectory.by(data, false, state)) {
+            assertEquals(Exit.REFUSED, run("stop"));
+            assertTrue(err().contains("Code: node.hosted"), err());
+            assertTrue(host.isAlive());
+        }
+    }
+
+    /** A copy of a data directory names the process that has the original. */
+    @Test
+    void processThatDoesNotHoldTheLockIsNeverEnded() throws Exception {
+        Process other = new ProcessBuilder("sleep", "60").start();
+        try {
+            Files.createFile(data.resolve("node.lock"));
+            HeldDirectory.mark(data, other.toHandle(), true, "ready");
+            new FakeNode(data).close();
+            assertEquals(Exit.NOT_RUNNING, run("status"));
+            assertEquals(Exit.OK, run("stop"));
+            assertTrue(out().contains("nothing to stop"), out());
+            assertTrue(other.isAlive());
         } finally {
-            node.destroyForcibly();
+            other.destroyForcibly();
         }
     }
 
     @Test
-    void programThatHostsANodeIsNotEnded() throws Exception {
-        Process host = new ProcessBuilder("sleep", "60").start();
-        try {
-            heldBy(host.toHandle(), false);
-            assertEquals(Exit.REFUSED, run("stop"));
-            assertTrue(err().contains("Code: node.hosted"), err());
-            assertTrue(host.isAlive());
-        } finally {
-            host.destroyForcibly();
+    void socketOfAnotherUserIsToldNothing() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            UserPrincipal other =
+                    data.getFileSystem().getUserPrincipalLookupService().lookupPrincipalByName("nobody");
+            Failure denied = assertThrows(Failure.class, () -> NodeClient.connect(data, other));
+            assertEquals("control.foreign", denied.code());
+            assertTrue(node.heard.isEmpty());
         }
     }
 

@@ -15,18 +15,23 @@ import org.apache.felix.framework.FrameworkFactory;
 import org.jspecify.annotations.Nullable;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
+import org.osgi.framework.BundleEvent;
 import org.osgi.framework.BundleException;
 import org.osgi.framework.Constants;
 import org.osgi.framework.FrameworkEvent;
 import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
+import org.osgi.framework.SynchronousBundleListener;
 import org.osgi.framework.launch.Framework;
 import org.osgi.framework.startlevel.BundleStartLevel;
 import org.osgi.framework.startlevel.FrameworkStartLevel;
 import org.osgi.service.log.LogService;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One framework, from checked jars to ready, and down again. {@code boot} is called once; {@code stop} from any thread. */
 final class Container {
+    private static final Logger LOG = LoggerFactory.getLogger(Container.class);
     /** Configuration Admin is up here, nothing that reads a configuration is. */
     static final int CONFIGURED_START_LEVEL = 5;
 
@@ -113,8 +118,7 @@ final class Container {
             if (event.getType() == FrameworkEvent.ERROR) {
                 log.remember(
                         String.valueOf(event.getBundle().getSymbolicName()), "did not start", event.getThrowable());
-                org.slf4j.LoggerFactory.getLogger(Container.class)
-                        .error("{} did not start", event.getBundle().getSymbolicName(), event.getThrowable());
+                LOG.error("{} did not start", event.getBundle().getSymbolicName(), event.getThrowable());
             }
         });
         context.registerService(
@@ -288,6 +292,29 @@ final class Container {
                 cause);
     }
 
+    /**
+     * Calls back once the framework begins to stop, whoever stops it, and before anything of it does.
+     *
+     * @throws LauncherException {@code node.not-ready} if it does already
+     */
+    void onStopping(Runnable told) throws LauncherException {
+        BundleContext context = framework.getBundleContext();
+        try {
+            if (context != null) {
+                context.addBundleListener((SynchronousBundleListener) event -> {
+                    if (event.getType() == BundleEvent.STOPPING
+                            && event.getBundle().getBundleId() == Constants.SYSTEM_BUNDLE_ID) {
+                        told.run();
+                    }
+                });
+                return;
+            }
+        } catch (IllegalStateException down) {
+            LOG.debug("the framework is down: {}", down.toString());
+        }
+        throw notReady(List.of("it was stopped while it started"), log.errors());
+    }
+
     @Nullable
     BundleContext context() {
         return framework.getBundleContext();
@@ -304,11 +331,10 @@ final class Container {
             framework.stop();
             FrameworkEvent event = framework.waitForStop(STOP_LIMIT.toMillis());
             if (event.getType() == FrameworkEvent.WAIT_TIMEDOUT) {
-                org.slf4j.LoggerFactory.getLogger(Container.class)
-                        .error("the framework did not stop within {} s", STOP_LIMIT.toSeconds());
+                LOG.error("the framework did not stop within {} s", STOP_LIMIT.toSeconds());
             }
         } catch (BundleException e) {
-            org.slf4j.LoggerFactory.getLogger(Container.class).error("the framework did not stop cleanly", e);
+            LOG.error("the framework did not stop cleanly", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -17,15 +17,19 @@ import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A node's data directory: owned by the user alone, and by one process at a time. {@code node.pid} says which process that
  * is, and while its node is ready {@code node.json} says how to reach it.
  */
 public final class NodeDirectory implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeDirectory.class);
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rwx------");
     /**
      * Opened once per process: whoever closes a second channel on it gives the lock of the first one back. So what is to
@@ -35,6 +39,7 @@ public final class NodeDirectory implements AutoCloseable {
 
     private static final String CARD = "node.json";
     private static final String HOLDER = "node.pid";
+    private static final String SOCKET = "node.sock";
     private static final Set<PosixFilePermission> FILE_OWNER_ONLY = PosixFilePermissions.fromString("rw-------");
 
     /** The system derives the time a process started at from a clock that is set now and then. */
@@ -45,11 +50,13 @@ public final class NodeDirectory implements AutoCloseable {
     private final Path root;
     private final FileChannel channel;
     private final FileLock lock;
+    private final boolean ownProcess;
 
-    private NodeDirectory(Path root, FileChannel channel, FileLock lock) {
+    private NodeDirectory(Path root, FileChannel channel, FileLock lock, boolean ownProcess) {
         this.root = root;
         this.channel = channel;
         this.lock = lock;
+        this.ownProcess = ownProcess;
     }
 
     /**
@@ -75,29 +82,57 @@ public final class NodeDirectory implements AutoCloseable {
         }
     }
 
+    /** What a node is at, in its own words. */
+    public enum State {
+        STARTING,
+        READY,
+        STOPPING;
+
+        private static State of(@Nullable Object name) {
+            for (State state : values()) {
+                if (state.word().equals(name)) {
+                    return state;
+                }
+            }
+            return STARTING;
+        }
+
+        private String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
     /**
      * The process that has the data directory, from its start until it is down.
      *
-     * @param pid process
-     * @param ownProcess whether the process is there for this node alone, so that ending it ends nothing else
-     * @param starting whether the node has not become ready yet; if it has, and does not answer, it is going down
+     * @param process the very one: what has its number later is another
+     * @param ownProcess whether the process is there for the node alone, so that ending it ends nothing else
+     * @param state what its node is at; one that is ready and does not answer is in trouble
      */
-    public record Holder(long pid, boolean ownProcess, boolean starting) {}
+    public record Holder(ProcessHandle process, boolean ownProcess, State state) {
+        /** Number of the process. */
+        public long pid() {
+            return process.pid();
+        }
+    }
 
     /**
-     * Which process has the data directory.
+     * Which process has the data directory: the one that it names, if it started when it says and the lock is taken. So
+     * it is never one that got the number of a dead one, nor, in a copy of a directory, the one that has the original.
      *
-     * @return null if none has; one that was killed is none, nor is another process that got its number since
+     * @return null if none has
      */
     public static @Nullable Holder holder(Path dataDir) {
         long pid;
         long startedAt;
         boolean own;
+        State state;
         try {
             Map<String, Object> holder = Json.object(Files.readAllBytes(dataDir.resolve(HOLDER)));
             pid = Json.number(holder, "pid");
             startedAt = Json.number(holder, "startedAt");
             own = Boolean.TRUE.equals(holder.get("ownProcess"));
+            state = State.of(holder.get("state"));
         } catch (IOException | RuntimeException unreadable) {
             return null;
         }
@@ -105,12 +140,27 @@ public final class NodeDirectory implements AutoCloseable {
             // A system that does not tell when a process started cannot tell two of the same number apart.
             return null;
         }
-        long slack = pid == ProcessHandle.current().pid() ? 0 : START_TIME_SLACK_MILLIS;
+        boolean self = pid == ProcessHandle.current().pid();
+        long slack = self ? 0 : START_TIME_SLACK_MILLIS;
         return ProcessHandle.of(pid)
                 .filter(ProcessHandle::isAlive)
                 .filter(process -> Math.abs(startOf(process) - startedAt) <= slack)
-                .map(process -> new Holder(pid, own, !Files.exists(dataDir.resolve(CARD))))
+                .filter(process -> self || isLocked(dataDir))
+                .map(process -> new Holder(process, own, state))
                 .orElse(null);
+    }
+
+    /** Whether another process has the lock. Not for a directory of this one, whose lock would go with the channel. */
+    private static boolean isLocked(Path dataDir) {
+        try (FileChannel channel = FileChannel.open(dataDir.resolve(LOCK), StandardOpenOption.WRITE)) {
+            FileLock free = tryLock(channel);
+            if (free != null) {
+                free.release();
+            }
+            return free == null;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     private static long startOf(ProcessHandle process) {
@@ -159,10 +209,10 @@ public final class NodeDirectory implements AutoCloseable {
                 channel.close();
                 throw running(root);
             }
-            NodeDirectory directory = new NodeDirectory(root, channel, lock);
+            NodeDirectory directory = new NodeDirectory(root, channel, lock, ownProcess);
             // Of a node that was killed.
             Files.deleteIfExists(directory.sub(CARD));
-            directory.writeHolder(ownProcess);
+            directory.writeHolder(State.STARTING);
             for (String name : Set.of("stack", "jars", "logs")) {
                 ownerOnly(root.resolve(name), "data.unusable", "The data directory cannot be used.");
             }
@@ -198,24 +248,39 @@ public final class NodeDirectory implements AutoCloseable {
         return root.resolve(name);
     }
 
-    private void writeHolder(boolean ownProcess) throws IOException {
+    private void writeHolder(State state) throws IOException {
         ProcessHandle process = ProcessHandle.current();
         Map<String, Object> content = new LinkedHashMap<>();
         content.put("pid", process.pid());
         content.put("startedAt", startOf(process));
         content.put("ownProcess", ownProcess);
+        content.put("state", state.word());
         DurableFile.write(sub(HOLDER), Json.pretty(content));
     }
 
-    void writeCard(Card card) throws LauncherException {
+    /** Tells how to reach the node, and that it is ready. */
+    synchronized void writeCard(Card card) throws LauncherException {
         Map<String, Object> content = new LinkedHashMap<>();
         content.put("socket", card.socket().toString());
         content.put("pid", card.pid());
         content.put("version", card.version());
         try {
             DurableFile.write(sub(CARD), Json.pretty(content));
+            writeHolder(State.READY);
         } catch (IOException e) {
             throw unusable(sub(CARD), e);
+        }
+    }
+
+    /** Tells that the node is going down. Nothing once it is closed. */
+    synchronized void stopping() {
+        try {
+            if (lock.isValid()) {
+                writeHolder(State.STOPPING);
+            }
+        } catch (IOException e) {
+            // It stops all the same; it only looks as if it did not answer.
+            LOG.debug("marking the node as stopping: {}", e.toString());
         }
     }
 
@@ -244,7 +309,7 @@ public final class NodeDirectory implements AutoCloseable {
 
     /** Takes the card away and gives the lock back. Idempotent. */
     @Override
-    public void close() {
+    public synchronized void close() {
         try {
             if (lock.isValid()) {
                 Files.deleteIfExists(sub(HOLDER));
@@ -264,43 +329,30 @@ public final class NodeDirectory implements AutoCloseable {
                 channel.close();
             }
         } catch (IOException e) {
-            org.slf4j.LoggerFactory.getLogger(NodeDirectory.class).debug("closing the lock file: {}", e.toString());
+            LOG.debug("closing the lock file: {}", e.toString());
         }
     }
 
     /**
-     * Where the control socket of a data directory belongs: a short name, since the system allows about a hundred bytes.
+     * Where the control socket of a data directory belongs: in it, and not where a session keeps its own things, since a
+     * logout takes those away and leaves a detached node. The system allows about a hundred bytes for its path, so a
+     * data directory of a longer one has it in a private directory under {@code /tmp}.
      *
      * @param chosen the directory if a host chose one
-     * @param environment as {@link System#getenv()}
+     * @throws LauncherException {@code runtime.unsafe} if the directory is not this user's alone, or its path too long
      */
-    static Path socketFor(Path dataDir, @Nullable Path chosen, Map<String, String> environment)
-            throws LauncherException {
-        String name = shortHash(dataDir) + ".sock";
-        if (chosen != null) {
-            return usableSocket(chosen.resolve(name));
+    static Path socketFor(Path dataDir, @Nullable Path chosen) throws LauncherException {
+        if (chosen == null && bytesOf(dataDir.resolve(SOCKET)) <= MAX_SOCKET_BYTES) {
+            return dataDir.resolve(SOCKET);
         }
-        String runtime = environment.get("XDG_RUNTIME_DIR");
-        if (runtime != null && runtime.startsWith("/") && Files.isWritable(Path.of(runtime))) {
-            Path socket = Path.of(runtime, "parley", name);
-            if (bytesOf(socket) <= MAX_SOCKET_BYTES) {
-                return usableSocket(socket);
-            }
-        }
-        return usableSocket(Path.of("/tmp/parley-" + new UnixSystem().getUid(), name));
-    }
-
-    private static Path usableSocket(Path socket) throws LauncherException {
+        Path directory = chosen == null ? Path.of("/tmp/parley-" + new UnixSystem().getUid()) : chosen;
+        Path socket = directory.resolve(shortHash(dataDir) + ".sock");
         if (bytesOf(socket) > MAX_SOCKET_BYTES) {
             throw new LauncherException(
                     "runtime.unsafe",
                     "There is no place for the control socket.",
                     "The path " + socket + " is longer than " + MAX_SOCKET_BYTES + " bytes, which the system refuses.",
                     "Choose a shorter runtime directory.");
-        }
-        Path directory = socket.getParent();
-        if (directory == null) {
-            throw new IllegalArgumentException("a socket has a directory");
         }
         ownerOnly(directory, "runtime.unsafe", "The directory of the control socket is not safe.");
         return socket;

@@ -81,6 +81,7 @@ public final class Parley implements AutoCloseable {
                 prepared.desk());
         try {
             container.awaitReady(config.readyWithin(), prepared.options().portBase());
+            container.onStopping(directory::stopping);
             prepared.options().keep(directory.sub(StartOptions.FILE));
             directory.writeCard(new NodeDirectory.Card(
                     prepared.socket(), ProcessHandle.current().pid(), lock.version()));
@@ -139,7 +140,7 @@ public final class Parley implements AutoCloseable {
         jars.keepOnly(stack.prune(current.number()));
 
         NodeDirectory.ownerOnly(options.stateDir(), "data.unusable", "The directory of the device key cannot be used.");
-        Path socket = NodeDirectory.socketFor(directory.root(), config.runtimeDir(), System.getenv());
+        Path socket = NodeDirectory.socketFor(directory.root(), config.runtimeDir());
         Placeholders placeholders = new Placeholders(
                 values(config, lock, options, directory, socket, current),
                 Map.of(

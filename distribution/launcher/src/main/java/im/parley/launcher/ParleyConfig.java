@@ -131,7 +131,10 @@ public final class ParleyConfig {
             return this;
         }
 
-        /** Where the control socket lives. Default: {@code $XDG_RUNTIME_DIR/parley}, else {@code /tmp/parley-<uid>}. */
+        /**
+         * Where the control socket lives. Default: in the data directory, or in {@code /tmp/parley-<uid>} if that one's
+         * path is longer than the system allows for a socket.
+         */
         public Builder runtimeDir(Path directory) {
             this.runtimeDir = directory;
             return this;

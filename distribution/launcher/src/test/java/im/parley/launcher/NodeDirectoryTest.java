@@ -66,25 +66,34 @@ class NodeDirectoryTest {
         }
     }
 
+    /** A session's runtime directory goes with the logout, a detached node does not. */
     @Test
-    void socketNamesAreShortDifferentAndSafe() throws Exception {
+    void socketLiesWhereALogoutDoesNotRemoveIt() throws Exception {
+        assertEquals(Path.of("/home/a b/data/node.sock"), NodeDirectory.socketFor(Path.of("/home/a b/data"), null));
+        Path deep = Path.of("/home").resolve("\u00e4".repeat(50));
+        Path elsewhere = NodeDirectory.socketFor(deep, null);
+        assertEquals("rwx------", mode(elsewhere.resolveSibling(".")));
+        assertTrue(elsewhere.startsWith("/tmp"), elsewhere.toString());
+        assertTrue(elsewhere.toString().getBytes(StandardCharsets.UTF_8).length <= 100);
+        assertNotEquals(elsewhere, NodeDirectory.socketFor(deep.resolve("x"), null));
+    }
+
+    @Test
+    void socketOfAHostLiesWhereTheHostSays() throws Exception {
         Path runtime = temp.resolve("r");
-        Path one = NodeDirectory.socketFor(Path.of("/data/one"), runtime, Map.of());
-        Path two = NodeDirectory.socketFor(Path.of("/data/two"), runtime, Map.of());
-        assertNotEquals(one, two);
+        Path one = NodeDirectory.socketFor(Path.of("/data/one"), runtime);
+        assertNotEquals(one, NodeDirectory.socketFor(Path.of("/data/two"), runtime));
+        assertEquals(runtime, one.getParent());
         assertEquals("rwx------", mode(runtime));
-        assertEquals(
-                temp.resolve("parley"),
-                NodeDirectory.socketFor(Path.of("/d"), null, Map.of("XDG_RUNTIME_DIR", temp.toString()))
-                        .getParent());
         Path longWay = temp.resolve("x".repeat(120));
-        Files.createDirectory(longWay);
-        Path fallback = NodeDirectory.socketFor(Path.of("/d"), null, Map.of("XDG_RUNTIME_DIR", longWay.toString()));
-        assertTrue(fallback.startsWith("/tmp"), fallback.toString());
-        assertTrue(fallback.toString().getBytes(StandardCharsets.UTF_8).length <= 100);
         assertEquals(
                 "runtime.unsafe",
-                assertThrows(LauncherException.class, () -> NodeDirectory.socketFor(Path.of("/d"), longWay, Map.of()))
+                assertThrows(LauncherException.class, () -> NodeDirectory.socketFor(Path.of("/d"), longWay))
+                        .code());
+        Path link = Files.createSymbolicLink(temp.resolve("squatted"), runtime);
+        assertEquals(
+                "runtime.unsafe",
+                assertThrows(LauncherException.class, () -> NodeDirectory.socketFor(Path.of("/d"), link))
                         .code());
     }
 
@@ -154,17 +163,42 @@ class NodeDirectoryTest {
     @Test
     void holderIsKnownFromTheStartToTheEnd() throws Exception {
         Path data = temp.resolve("d");
-        long self = ProcessHandle.current().pid();
+        ProcessHandle self = ProcessHandle.current();
         assertNull(NodeDirectory.holder(data));
         try (NodeDirectory directory = NodeDirectory.open(data, true)) {
-            assertEquals(new NodeDirectory.Holder(self, true, true), NodeDirectory.holder(data));
-            directory.writeCard(new NodeDirectory.Card(Path.of("/s"), self, "v"));
-            assertEquals(new NodeDirectory.Holder(self, true, false), NodeDirectory.holder(data));
+            assertEquals(
+                    new NodeDirectory.Holder(self, true, NodeDirectory.State.STARTING), NodeDirectory.holder(data));
+            directory.writeCard(new NodeDirectory.Card(Path.of("/s"), self.pid(), "v"));
+            assertEquals(new NodeDirectory.Holder(self, true, NodeDirectory.State.READY), NodeDirectory.holder(data));
+            directory.stopping();
+            assertEquals(
+                    new NodeDirectory.Holder(self, true, NodeDirectory.State.STOPPING), NodeDirectory.holder(data));
+            directory.close();
+            directory.stopping();
+            assertNull(NodeDirectory.holder(data));
+            assertTrue(Files.notExists(data.resolve("node.pid")), "whoever is late leaves nothing behind");
         }
-        assertNull(NodeDirectory.holder(data));
         NodeDirectory hosted = NodeDirectory.open(data);
-        assertEquals(new NodeDirectory.Holder(self, false, true), NodeDirectory.holder(data));
+        assertEquals(new NodeDirectory.Holder(self, false, NodeDirectory.State.STARTING), NodeDirectory.holder(data));
         hosted.close();
+    }
+
+    @Test
+    void processWithoutTheLockIsNoHolder() throws Exception {
+        Path data = temp.resolve("d");
+        NodeDirectory.open(data).close();
+        Process other = new ProcessBuilder("sleep", "60").start();
+        try {
+            long startedAt =
+                    other.toHandle().info().startInstant().orElseThrow().toEpochMilli();
+            Files.writeString(
+                    data.resolve("node.pid"),
+                    "{\"pid\":" + other.pid() + ",\"startedAt\":" + startedAt
+                            + ",\"ownProcess\":true,\"state\":\"ready\"}");
+            assertNull(NodeDirectory.holder(data));
+        } finally {
+            other.destroyForcibly();
+        }
     }
 
     @Test

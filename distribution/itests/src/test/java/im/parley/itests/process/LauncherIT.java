@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.After;
 import org.junit.Test;
@@ -107,6 +109,28 @@ public class LauncherIT {
         assertEquals(3, node.json("identity", "list").path("accounts").size());
         DistributionNode.Result second = node.run("", "start", "--detach");
         assertEquals("a second start finds the running node", 0, second.exit());
+    }
+
+    @Test
+    public void aDetachedNodeCanBeToldToStopWhateverALogoutRemoved() throws Exception {
+        node = DistributionNode.create("logout");
+        Path runtime = node.base().resolve("run");
+        node.start();
+        try (Stream<Path> left = Files.list(runtime)) {
+            assertEquals("nothing of a node lies where a logout removes it", List.of(), left.toList());
+        }
+        Files.delete(runtime);
+        assertEquals(node.pid(), node.json("status").path("pid").asLong());
+        Files.delete(node.data().resolve("node.sock"));
+        assertEquals("node.unreachable", refused("status").path("code").asText());
+        assertEquals(
+                "node.unreachable", refused("start", "--detach").path("code").asText());
+        assertEquals(0, node.run("", "stop").exit());
+        Optional<ProcessHandle> process = ProcessHandle.of(node.pid());
+        if (process.isPresent()) {
+            process.get().onExit().get(30, TimeUnit.SECONDS);
+        }
+        node.start();
     }
 
     private JsonNode refused(String... line) throws Exception {
