@@ -29,7 +29,9 @@ final class GuideCommand extends BaseCommand {
                 say(
                         "relay",
                         "This node is a relay and holds nobody's messages.",
-                        List.of("./parley relay status", "./parley start --only all"));
+                        List.of(
+                                "./parley relay status",
+                                "./parley stop && ./parley start --detach --only all     # to hold messages, too"));
             } else {
                 person(client);
             }

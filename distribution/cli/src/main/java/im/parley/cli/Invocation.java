@@ -1,5 +1,6 @@
 package im.parley.cli;
 
+import im.parley.launcher.Parley;
 import java.io.Console;
 import java.io.File;
 import java.io.IOException;
@@ -85,6 +86,12 @@ class Invocation {
             end++;
         }
         return end;
+    }
+
+    /** The distribution that this command is part of; null if it lies alone. */
+    @Nullable
+    Path home() {
+        return Parley.homeOf(Invocation.class);
     }
 
     /** Whether there is somebody to ask. */

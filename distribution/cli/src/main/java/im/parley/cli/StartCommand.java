@@ -4,7 +4,6 @@ import im.parley.launcher.Json;
 import im.parley.launcher.LauncherException;
 import im.parley.launcher.NodeDirectory;
 import im.parley.launcher.NodeProcess;
-import im.parley.launcher.Parley;
 import im.parley.launcher.ParleyConfig;
 import java.io.File;
 import java.io.IOException;
@@ -25,7 +24,8 @@ import picocli.CommandLine.Option;
 @Command(
         name = "start",
         description =
-                "Starts a node. Ports, features, relay URLs and state directory are remembered for the next start.",
+                "Starts a node. Ports, features, relay URLs and state directory are remembered for the next start. A node"
+                        + " that runs is left as it is, and options that it does not have are refused.",
         sortOptions = false)
 final class StartCommand extends BaseCommand {
     private static final long READY_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(180);
@@ -70,7 +70,7 @@ final class StartCommand extends BaseCommand {
 
     @Override
     int run() throws Failure, IOException, InterruptedException {
-        Path home = Parley.homeOf(StartCommand.class);
+        Path home = invocation().home();
         if (home == null) {
             throw new Failure(
                     Exit.REFUSED,
@@ -82,7 +82,7 @@ final class StartCommand extends BaseCommand {
         ParleyConfig config = config(home);
         long deadline = System.nanoTime() + READY_WITHIN_NANOS;
         while (true) {
-            if (isReadyAlready(deadline)) {
+            if (isReadyAlready(config, deadline)) {
                 return Exit.OK;
             }
             try {
@@ -98,12 +98,13 @@ final class StartCommand extends BaseCommand {
     }
 
     /** Waits while another process has the data directory; true if its node is ready, false if there is none. */
-    private boolean isReadyAlready(long deadline) throws Failure, InterruptedException {
+    private boolean isReadyAlready(ParleyConfig config, long deadline) throws Failure, InterruptedException {
         boolean said = false;
         boolean ready = false;
         while (true) {
             try (NodeClient running = NodeClient.connect(dataDir())) {
                 if (running != null) {
+                    refuseOtherOptions(config);
                     showReady(running, "A node runs on this data directory already.", null);
                     return true;
                 }
@@ -133,6 +134,23 @@ final class StartCommand extends BaseCommand {
                 said = true;
             }
             TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+        }
+    }
+
+    private static void refuseOtherOptions(ParleyConfig config) throws Failure {
+        List<String> differences;
+        try {
+            differences = NodeProcess.differences(config);
+        } catch (LauncherException e) {
+            throw Failure.of(e);
+        }
+        if (!differences.isEmpty()) {
+            throw new Failure(
+                    Exit.REFUSED,
+                    "node.other-options",
+                    "A node runs on this data directory already, with other options; it was left as it is.",
+                    "You gave " + String.join(", ", differences) + ".",
+                    "Stop it with ./parley stop and start it again with these options, or leave them out.");
         }
     }
 
@@ -198,7 +216,7 @@ final class StartCommand extends BaseCommand {
         Path ownBootLog = Files.createTempFile(logs, "boot-", ".log");
         String code = "";
         try {
-            return detached(command, logs, ownBootLog);
+            return detached(config, command, logs, ownBootLog);
         } catch (Failure e) {
             code = e.code();
             throw e;
@@ -211,7 +229,7 @@ final class StartCommand extends BaseCommand {
         }
     }
 
-    private int detached(List<String> command, Path logs, Path bootLog)
+    private int detached(ParleyConfig config, List<String> command, Path logs, Path bootLog)
             throws Failure, IOException, InterruptedException {
         long begun = System.nanoTime();
         if (!json()) {
@@ -226,6 +244,8 @@ final class StartCommand extends BaseCommand {
         while (System.nanoTime() - begun < READY_WITHIN_NANOS) {
             try (NodeClient client = NodeClient.connect(dataDir())) {
                 if (client != null && Boolean.TRUE.equals(status(client).get("ready"))) {
+                    // Another start may have been quicker; then this one's process will say so.
+                    refuseOtherOptions(config);
                     showReady(client, "Parley is ready.", begun);
                     return Exit.OK;
                 }

@@ -40,12 +40,21 @@ class MainTest {
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
     private final List<char[]> asked = new ArrayList<>();
 
+    /** Of the distribution that the command is part of, if any. */
+    private @Nullable Path home;
+
     private int run(String input, Queue<String> typed, String... arguments) {
         Invocation invocation =
                 new Invocation(
                         new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
                         new PrintStream(out, true, StandardCharsets.UTF_8),
                         new PrintStream(err, true, StandardCharsets.UTF_8)) {
+                    @Override
+                    @Nullable
+                    Path home() {
+                        return home;
+                    }
+
                     @Override
                     boolean interactive() {
                         return !typed.isEmpty();
@@ -263,6 +272,70 @@ class MainTest {
             Failure denied = assertThrows(Failure.class, () -> NodeClient.connect(data, other));
             assertEquals("control.foreign", denied.code());
             assertTrue(node.heard.isEmpty());
+        }
+    }
+
+    private static FakeNode running(Path data) throws IOException {
+        Files.writeString(
+                data.resolve("start.json"),
+                "{\"portBase\":7470,\"features\":[\"infrastructure\"],\"relayUrls\":[],\"stateDir\":\"/s\"}");
+        return new FakeNode(data)
+                .on(
+                        "node.status",
+                        "\"result\":{\"ready\":true,\"version\":\"1\",\"generation\":1,\"pid\":1,\"dataDir\":\"/d\","
+                                + "\"features\":[\"infrastructure\"],\"urls\":[],\"session\":{\"locked\":false}}");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "--port-base 7480",
+                "--only personal",
+                "--only all",
+                "--relay-url wss://relay.example.org",
+                "--state /t"
+            })
+    void runningNodeIsNotStartedWithOtherOptions(String options) throws Exception {
+        home = data;
+        try (FakeNode node = running(data)) {
+            for (String how : List.of("start ", "start --detach ")) {
+                err.reset();
+                assertEquals(Exit.REFUSED, run((how + options).split(" ", -1)), err());
+                assertTrue(err().contains("Code: node.other-options"), err());
+                assertTrue(err().contains(options), err());
+                assertTrue(err().contains("./parley stop --data " + data), err());
+                assertEquals("", out());
+            }
+            assertTrue(node.heard.isEmpty());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "start",
+                "start --detach",
+                "start --port-base 7470",
+                "start --only infrastructure",
+                "start --relay-url none",
+                "start --state /s/../s"
+            })
+    void runningNodeIsFoundByItsOwnOptions(String command) throws Exception {
+        home = data;
+        try (FakeNode node = running(data)) {
+            assertEquals(Exit.OK, run(command.split(" ", -1)), err());
+            assertTrue(out().startsWith("A node runs on this data directory already."), out());
+            assertEquals(1, node.heard.size());
+        }
+    }
+
+    @Test
+    void guideToMoreThanARelayLeadsThroughAStop() throws Exception {
+        try (FakeNode node = running(data)) {
+            assertEquals(Exit.OK, run("guide"));
+            assertTrue(out().contains("./parley stop --data " + data), out());
+            assertTrue(out().contains("./parley start --data " + data + " --detach --only all"), out());
+            assertEquals(1, node.heard.size());
         }
     }
 

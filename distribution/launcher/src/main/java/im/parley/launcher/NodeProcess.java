@@ -61,6 +61,16 @@ public final class NodeProcess {
     }
 
     /**
+     * What a start would have to change of the node that runs on the data directory, and cannot.
+     *
+     * @return each option as it was given and as it is; empty if the node is as wished
+     * @throws LauncherException {@code data.unusable}
+     */
+    public static List<String> differences(ParleyConfig config) throws LauncherException {
+        return StartOptions.differences(config.dataDir().resolve(StartOptions.FILE), config);
+    }
+
+    /**
      * Starts the node and returns when it is down.
      *
      * @param onReady told once, on this thread, when everything is ready

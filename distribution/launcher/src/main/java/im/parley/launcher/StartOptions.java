@@ -6,11 +6,13 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one start decides and the next one repeats unless told otherwise, so that a node does not move to other ports
@@ -35,21 +37,72 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
 
     /** The given decisions, else those kept in the file, else the defaults. */
     static StartOptions resolve(Path file, ParleyConfig config, Path defaultState) throws LauncherException {
-        Path state = defaultState;
-        int port = ParleyConfig.DEFAULT_PORT_BASE;
-        Set<String> features = ParleyConfig.FEATURES;
-        List<String> relayUrls = List.of();
+        StartOptions last = kept(file);
+        StartOptions defaults =
+                new StartOptions(ParleyConfig.DEFAULT_PORT_BASE, ParleyConfig.FEATURES, List.of(), defaultState);
+        if (last == null) {
+            return defaults.changedBy(config);
+        }
+        // Data that was restored for another user or on another machine has its key where that one keeps keys.
+        Path state = Files.isDirectory(last.stateDir.resolve(DEVICES)) ? last.stateDir : defaultState;
+        return new StartOptions(last.portBase, last.features, last.relayUrls, state).changedBy(config);
+    }
+
+    private StartOptions changedBy(ParleyConfig config) {
+        Integer chosen = config.portBase();
+        return new StartOptions(
+                chosen == null ? portBase : chosen,
+                config.features().isEmpty() ? features : config.features(),
+                config.relayUrls() == null ? relayUrls : config.relayUrls(),
+                config.stateDir() == null ? stateDir : config.stateDir());
+    }
+
+    /**
+     * Decisions that differ from those of the last start, each as the option was given and as it is.
+     *
+     * @throws LauncherException {@code data.unusable}
+     */
+    static List<String> differences(Path file, ParleyConfig config) throws LauncherException {
+        StartOptions is = kept(file);
+        if (is == null) {
+            return List.of();
+        }
+        StartOptions wanted = is.changedBy(config);
+        List<String> differences = new ArrayList<>();
+        if (wanted.portBase != is.portBase) {
+            differences.add("--port-base " + wanted.portBase + " (it has " + is.portBase + ")");
+        }
+        if (!wanted.features.equals(is.features)) {
+            differences.add("--only " + named(wanted.features) + " (it has " + named(is.features) + ")");
+        }
+        if (!wanted.relayUrls.equals(is.relayUrls)) {
+            differences.add("--relay-url " + named(wanted.relayUrls) + " (it has " + named(is.relayUrls) + ")");
+        }
+        if (!wanted.stateDir.equals(is.stateDir)) {
+            differences.add("--state " + wanted.stateDir + " (it has " + is.stateDir + ")");
+        }
+        return differences;
+    }
+
+    private static String named(Set<String> features) {
+        return features.equals(ParleyConfig.FEATURES) ? ParleyConfig.ALL_FEATURES : String.join(", ", features);
+    }
+
+    private static String named(List<String> urls) {
+        return urls.isEmpty() ? "none" : String.join(", ", urls);
+    }
+
+    /** What the last start decided; null before the first. */
+    private static @Nullable StartOptions kept(Path file) throws LauncherException {
         try {
             Map<String, Object> kept = Json.object(Files.readAllBytes(file));
-            port = Math.toIntExact(Json.number(kept, "portBase"));
-            features = new TreeSet<>(Json.texts(kept, "features"));
-            relayUrls = kept.containsKey("relayUrls") ? Json.texts(kept, "relayUrls") : relayUrls;
-            Path keptState = Path.of(Json.text(kept, "stateDir"));
-            // Data that was restored for another user or on another machine has its key where that one keeps keys.
-            state = Files.isDirectory(keptState.resolve(DEVICES)) ? keptState : defaultState;
+            return new StartOptions(
+                    Math.toIntExact(Json.number(kept, "portBase")),
+                    new TreeSet<>(Json.texts(kept, "features")),
+                    kept.containsKey("relayUrls") ? Json.texts(kept, "relayUrls") : List.of(),
+                    Path.of(Json.text(kept, "stateDir")));
         } catch (NoSuchFileException firstStart) {
-            // The defaults are right.
-            port = ParleyConfig.DEFAULT_PORT_BASE;
+            return null;
         } catch (IOException | ArithmeticException | InvalidPathException e) {
             throw new LauncherException(
                     "data.unusable",
@@ -58,12 +111,6 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
                     "Delete that file and give --port-base, --only, --relay-url and --state again if you used them.",
                     e);
         }
-        Integer chosen = config.portBase();
-        return new StartOptions(
-                chosen == null ? port : chosen,
-                config.features().isEmpty() ? features : config.features(),
-                config.relayUrls() == null ? relayUrls : config.relayUrls(),
-                config.stateDir() == null ? state : config.stateDir());
     }
 
     /** The hosts of the relay's addresses, as a Host header names them. */

@@ -129,6 +129,16 @@ class NodeDirectoryTest {
                         .features(),
                 "the way back from --only");
         assertEquals(List.of("relay.example.org"), chosen.relayHosts());
+        assertEquals(List.of(), StartOptions.differences(file, plain.build()));
+        assertEquals(List.of(), StartOptions.differences(file, other));
+        assertEquals(
+                List.of("--port-base 9010 (it has 9000)", "--only all (it has personal)"),
+                StartOptions.differences(
+                        file,
+                        ParleyConfig.builder(temp, temp)
+                                .portBase(9010)
+                                .feature("all")
+                                .build()));
         assertEquals(
                 List.of(),
                 StartOptions.resolve(file, plain.relayUrls(List.of()).build(), temp)

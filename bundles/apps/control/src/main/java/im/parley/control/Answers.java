@@ -59,7 +59,8 @@ final class Answers {
             Map.entry("message.ambiguous", "Give more characters of its id."),
             Map.entry("message.empty", "Write something."),
             Map.entry("message.too-long", "Shorten it or send it in parts."),
-            Map.entry("feature.absent", "Start the node with --only all, or use a node that has this part."),
+            Map.entry(
+                    "feature.absent", "Stop the node and start it with --only all, or use a node that has this part."),
             Map.entry("control.denied", "Be that user, or name a data directory of your own with --data."),
             Map.entry("control.follows-already", "Open another connection."),
             Map.entry(
