@@ -35,12 +35,19 @@ abstract class BaseCommand implements Callable<Integer> {
         return invocation.options().json();
     }
 
-    /** Prints the result for programs or the text for people. */
-    void show(Map<String, ? extends @Nullable Object> result, String text) {
+    /**
+     * Prints the result for programs or the text for people.
+     *
+     * @throws Failure {@code cli.output}; whatever the command did is done
+     */
+    void show(Map<String, ? extends @Nullable Object> result, String text) throws Failure {
         if (json()) {
             invocation.out().println(JsonText.of(result));
         } else {
             invocation.out().print(text.isEmpty() || text.endsWith("\n") ? text : text + "\n");
+        }
+        if (invocation.out().checkError()) {
+            throw Failure.outputLost();
         }
     }
 

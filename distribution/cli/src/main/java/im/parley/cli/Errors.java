@@ -71,6 +71,10 @@ final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLin
     }
 
     int show(Failure failure) {
+        if (failure.code().equals(Failure.OUTPUT_LOST) && invocation.isPiped()) {
+            // As any command in front of head: whoever ended the pipe knows.
+            return failure.exit();
+        }
         if (json) {
             Map<String, Object> error = new LinkedHashMap<>();
             error.put("code", failure.code());

@@ -6,6 +6,9 @@ import java.nio.file.Path;
 
 /** A command that did not do what was asked, in three parts for people, a code and an exit code for programs. */
 final class Failure extends Exception {
+    /** Code of {@link #outputLost}. */
+    static final String OUTPUT_LOST = "cli.output";
+
     private static final long serialVersionUID = 1L;
 
     private final int exit;
@@ -36,6 +39,16 @@ final class Failure extends Exception {
     static Failure usage(String why) {
         return new Failure(
                 Exit.USAGE, "cli.usage", "The command was not understood.", why, "See its --help for what it takes.");
+    }
+
+    /** Standard output took less than there was to say. */
+    static Failure outputLost() {
+        return new Failure(
+                Exit.UNAVAILABLE,
+                OUTPUT_LOST,
+                "The answer could not be written.",
+                "Standard output takes no more: its disk may be full, or its reader gone.",
+                "Make room and ask again. What the command was to do is done.");
     }
 
     /** What would have to be read belongs to somebody else. */

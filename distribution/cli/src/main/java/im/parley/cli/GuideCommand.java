@@ -91,7 +91,7 @@ final class GuideCommand extends BaseCommand {
         }
     }
 
-    private void say(String step, String where, List<String> next) {
+    private void say(String step, String where, List<String> next) throws Failure {
         Map<String, Object> answer = new LinkedHashMap<>();
         answer.put("step", step);
         answer.put("text", where);

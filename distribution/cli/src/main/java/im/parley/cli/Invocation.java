@@ -117,6 +117,15 @@ class Invocation {
         return width > 0 ? width : USUAL_WIDTH;
     }
 
+    /** Whether the output goes to another program. */
+    boolean isPiped() {
+        try {
+            return Files.readSymbolicLink(STANDARD_OUTPUT).toString().startsWith("pipe:");
+        } catch (IOException | UnsupportedOperationException e) {
+            return false;
+        }
+    }
+
     /** Where the output's terminal is, empty if that is not known; null if it is none. A pipe for input changes nothing. */
     private static @Nullable String terminal() {
         try {

@@ -2,17 +2,12 @@ package im.parley.cli;
 
 import im.parley.launcher.NodeProcess;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.util.ArrayDeque;
-import java.util.Deque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -51,59 +46,24 @@ final class LogsCommand extends BaseCommand {
                     "No node has run on " + dataDir() + ".",
                     "Start one with ./parley start, or name another directory with --data.");
         }
-        long end = Files.size(log);
-        Object file = key(log);
-        for (String line : tail(log, count)) {
-            print(line);
-        }
-        StringBuilder partial = new StringBuilder();
-        while (follow) {
-            if (!java.util.Objects.equals(file, key(log)) || Files.size(log) < end) {
-                end = 0;
-                file = key(log);
+        try (LogLines lines = new LogLines(log)) {
+            List<String> last = new ArrayList<>(lines.next());
+            String unfinished = follow ? "" : lines.rest();
+            if (!unfinished.isEmpty()) {
+                last.add(unfinished);
             }
-            end = printFrom(log, end, partial);
-            TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+            print(last.subList(Math.max(0, last.size() - count), last.size()));
+            while (follow) {
+                TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+                print(lines.next());
+            }
         }
         return Exit.OK;
     }
 
-    /** Tells a file from the one that took its name when the log was turned over. */
-    private static Object key(Path log) throws IOException {
-        Object key = Files.readAttributes(log, BasicFileAttributes.class).fileKey();
-        return key == null ? log : key;
-    }
-
-    private long printFrom(Path log, long from, StringBuilder partial) throws IOException {
-        try (RandomAccessFile file = new RandomAccessFile(log.toFile(), "r")) {
-            file.seek(from);
-            byte[] fresh = new byte[(int) Math.min(1 << 20, Math.max(0, file.length() - from))];
-            file.readFully(fresh);
-            int whole = fresh.length;
-            while (whole > 0 && fresh[whole - 1] != '\n') {
-                whole--;
-            }
-            partial.append(new String(fresh, 0, whole, StandardCharsets.UTF_8));
-            partial.toString().lines().forEach(this::print);
-            partial.setLength(0);
-            return from + whole;
+    private void print(List<String> lines) throws Failure {
+        for (String line : lines) {
+            show(Map.of("line", line), Plain.line(line) + "\n");
         }
-    }
-
-    private void print(String line) {
-        show(Map.of("line", line), Plain.line(line) + "\n");
-    }
-
-    static List<String> tail(Path log, int count) throws IOException {
-        Deque<String> last = new ArrayDeque<>();
-        try (Stream<String> lines = new String(Files.readAllBytes(log), StandardCharsets.UTF_8).lines()) {
-            lines.forEach(line -> {
-                last.addLast(line);
-                if (last.size() > count) {
-                    last.removeFirst();
-                }
-            });
-        }
-        return List.copyOf(last);
     }
 }

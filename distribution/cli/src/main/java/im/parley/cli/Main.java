@@ -24,10 +24,13 @@ public final class Main {
 
     /** Runs one command and returns its exit code. */
     static int run(Invocation invocation, String... arguments) {
-        return commandLine(invocation, arguments).execute(arguments);
+        Errors errors = new Errors(invocation, arguments);
+        int exit = commandLine(invocation, errors, arguments).execute(arguments);
+        // Help is printed by the library.
+        return exit == Exit.OK && invocation.out().checkError() ? errors.show(Failure.outputLost()) : exit;
     }
 
-    private static CommandLine commandLine(Invocation invocation, String[] arguments) {
+    private static CommandLine commandLine(Invocation invocation, Errors errors, String[] arguments) {
         CommandLine parley = new CommandLine(new Root(invocation));
         Map<String, Supplier<CommandLine>> commands = commands(invocation);
         // Building the model of every command takes longer than the command itself, so only the one that is wanted is.
@@ -39,7 +42,6 @@ public final class Main {
         }
         // A text that begins with @ is a text, not the name of a file to read the arguments from.
         parley.setExpandAtFiles(false);
-        Errors errors = new Errors(invocation, arguments);
         parley.setOut(new PrintWriter(invocation.out(), true, StandardCharsets.UTF_8));
         parley.setErr(new PrintWriter(invocation.err(), true, StandardCharsets.UTF_8));
         parley.setExecutionExceptionHandler(errors);

@@ -98,7 +98,7 @@ final class StopCommand extends BaseCommand {
         }
     }
 
-    private void shown(boolean stopped, double seconds, String text) {
+    private void shown(boolean stopped, double seconds, String text) throws Failure {
         Map<String, Object> result = new LinkedHashMap<>();
         result.put("stopped", stopped);
         result.put("seconds", seconds);

@@ -4,17 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import im.parley.launcher.Json;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.UserPrincipal;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -573,5 +576,52 @@ class MainTest {
         Files.writeString(data.resolve("logs/parley.log"), "one\ntwo\nthree\n");
         assertEquals(Exit.OK, run("logs", "-n", "2"));
         assertEquals("two\nthree\n", out());
+    }
+
+    /** A disk that is full, or a pipe whose reader went away. */
+    private static final class Full extends OutputStream {
+        @Override
+        public void write(int b) throws IOException {
+            throw new IOException("No space left on device");
+        }
+    }
+
+    private int runIntoFull(boolean pipe, String... arguments) {
+        Invocation invocation =
+                new Invocation(
+                        new ByteArrayInputStream("secret\n".getBytes(StandardCharsets.UTF_8)),
+                        // As it is in a process: one stream around another.
+                        new PrintStream(new PrintStream(new Full()), true, StandardCharsets.UTF_8),
+                        new PrintStream(err, true, StandardCharsets.UTF_8)) {
+                    @Override
+                    boolean isPiped() {
+                        return pipe;
+                    }
+                };
+        List<String> all = new ArrayList<>(List.of(arguments));
+        all.add("--data");
+        all.add(data.toString());
+        return Main.run(invocation, all.toArray(new String[0]));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"identity export alice --stdin", "identity export alice --stdin --json", "send --help"})
+    void outputThatIsLostIsNoSuccess(String command) throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("identity.export", "\"result\":{\"ncryptsec\":\"ncryptsec1x\"}");
+            assertEquals(Exit.UNAVAILABLE, runIntoFull(false, command.split(" ", -1)));
+            assertTrue(err().contains("cli.output"), err());
+            err.reset();
+            assertEquals(Exit.UNAVAILABLE, runIntoFull(true, command.split(" ", -1)));
+            assertEquals("", err(), "whoever ends a pipe knows");
+        }
+    }
+
+    @Test
+    void followingEndsWithItsReader() throws Exception {
+        Files.createDirectories(data.resolve("logs"));
+        Files.writeString(data.resolve("logs/parley.log"), "one\n");
+        assertTimeoutPreemptively(
+                Duration.ofSeconds(20), () -> assertEquals(Exit.UNAVAILABLE, runIntoFull(true, "logs", "-f")));
     }
 }
