@@ -126,14 +126,39 @@ class ScriptTest {
                 ended.out().subList(main + 1, ended.out().size()));
     }
 
-    @Test
-    void foregroundNodeHasTheFlagsOfANode() throws Exception {
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "start",
+                "--data|a dir|start",
+                "--json|start|--only|personal",
+                "--data=x|start",
+                "--data|start|start"
+            })
+    void foregroundNodeHasTheFlagsOfANode(String line) throws Exception {
         distribution();
-        List<String> foreground = run(Map.of(), "start").out();
+        List<String> foreground = run(Map.of(), line.split("\\|", -1)).out();
         assertTrue(foreground.contains("-XX:+ExitOnOutOfMemoryError"), foreground.toString());
         assertTrue(foreground.contains("-XX:-CreateCoredumpOnCrash"), foreground.toString());
         assertFalse(foreground.contains("-XX:TieredStopAtLevel=1"), foreground.toString());
-        assertTrue(run(Map.of(), "start", "--detach").out().contains("-XX:TieredStopAtLevel=1"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "start|--detach",
+                "--data|a dir|start|--detach",
+                "--data|start|status",
+                "--help|start",
+                "status",
+                "--json",
+                ""
+            })
+    void commandHasTheFlagsOfACommand(String line) throws Exception {
+        distribution();
+        List<String> command = run(Map.of(), line.split("\\|", -1)).out();
+        assertTrue(command.contains("-XX:TieredStopAtLevel=1"), command.toString());
+        assertFalse(command.contains("-XX:+ExitOnOutOfMemoryError"), command.toString());
     }
 
     @Test
@@ -230,5 +255,21 @@ class ScriptTest {
             assertEquals(i, Files.readAllLines(runs).size());
         }
         assertNotEquals(0, Files.size(home.resolve("distribution/assembly/target/build.log")));
+    }
+
+    /** A newcomer who types the first thing that comes to mind is not made to wait for a build. */
+    @Test
+    void checkoutThatIsNotBuiltSaysWhatComesFirst() throws Exception {
+        Path runs = checkout();
+        for (String line : List.of("", "guide", "--help")) {
+            Ended ended = run(Map.of(), line.isEmpty() ? new String[0] : new String[] {line});
+            assertEquals(0, ended.exit(), ended.err());
+            String said = String.join("\n", ended.out());
+            assertTrue(said.contains("not built yet") && said.contains("./parley start --detach"), said);
+            assertEquals("", ended.err());
+        }
+        assertFalse(Files.exists(runs), "nothing was built");
+        assertEquals(0, run(Map.of(), "start", "--detach").exit());
+        assertTrue(run(Map.of()).out().contains("im.parley.cli.Main"), "what is built speaks for itself");
     }
 }
