@@ -38,14 +38,16 @@ final class NodeClient implements AutoCloseable {
 
     private final SocketChannel channel;
     private final Selector selector;
+    private final SelectionKey key;
     private final ByteBuffer received = ByteBuffer.allocate(64 * 1024).flip();
     private final Queue<Map<String, Object>> notifications = new ArrayDeque<>();
     private long lastId;
     private boolean ended;
 
-    private NodeClient(SocketChannel channel, Selector selector) {
+    private NodeClient(SocketChannel channel, Selector selector) throws IOException {
         this.channel = channel;
         this.selector = selector;
+        this.key = channel.register(selector, SelectionKey.OP_READ);
     }
 
     /**
@@ -78,9 +80,7 @@ final class NodeClient implements AutoCloseable {
                 throw foreign(card.socket());
             }
             channel.configureBlocking(false);
-            Selector selector = Selector.open();
-            channel.register(selector, SelectionKey.OP_READ);
-            return new NodeClient(channel, selector);
+            return new NodeClient(channel, Selector.open());
         } catch (IOException dead) {
             closeQuietly(channel);
             // The JDK has no type for this.
@@ -149,7 +149,9 @@ final class NodeClient implements AutoCloseable {
         try {
             Duration patience = limit;
             try {
-                send(id, method, params, secrets);
+                if (!send(id, method, params, secrets, limit)) {
+                    throw silent(method, limit);
+                }
             } catch (IOException hungUp) {
                 patience = LAST_WORDS_WITHIN;
             }
@@ -222,7 +224,9 @@ final class NodeClient implements AutoCloseable {
                 Json.text(data, "next"));
     }
 
-    private void send(long id, String method, Map<String, Object> params, Map<String, char[]> secrets)
+    /** False if the node did not take all of it in time. */
+    private boolean send(
+            long id, String method, Map<String, Object> params, Map<String, char[]> secrets, Duration limit)
             throws IOException {
         Map<String, Object> request = new LinkedHashMap<>();
         request.put("jsonrpc", "2.0");
@@ -249,11 +253,7 @@ final class NodeClient implements AutoCloseable {
         ByteBuffer network =
                 ByteBuffer.allocateDirect(bytes.remaining()).put(bytes).flip();
         try {
-            while (network.hasRemaining()) {
-                if (channel.write(network) == 0) {
-                    Thread.onSpinWait();
-                }
-            }
+            return written(network, limit);
         } finally {
             Arrays.fill(line, (byte) 0);
             network.clear();
@@ -261,6 +261,23 @@ final class NodeClient implements AutoCloseable {
                 network.put((byte) 0);
             }
         }
+    }
+
+    private boolean written(ByteBuffer bytes, Duration limit) throws IOException {
+        long deadline = System.nanoTime() + limit.toNanos();
+        while (bytes.hasRemaining()) {
+            long millis = (deadline - System.nanoTime()) / 1_000_000;
+            if (channel.write(bytes) == 0) {
+                if (millis <= 0) {
+                    return false;
+                }
+                key.interestOps(SelectionKey.OP_WRITE);
+                selector.select(millis);
+                selector.selectedKeys().clear();
+                key.interestOps(SelectionKey.OP_READ);
+            }
+        }
+        return true;
     }
 
     private static byte[] utf8(String text) {

@@ -20,7 +20,9 @@ import picocli.CommandLine.Parameters;
                 "Sends a text. When it returns the message is safe on disk and goes out by itself. It waits up to 2 s"
                         + " to say where the message is; with --json it does not wait.")
 final class SendCommand extends BaseCommand {
-    private static final int MAX_BYTES = 1 << 20;
+    /** What a message may have, as the node says, too. */
+    private static final int MAX_BYTES = 32 * 1024;
+
     private static final long TELL_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(2);
     private static final long POLL_MILLIS = 40;
 
@@ -57,7 +59,11 @@ final class SendCommand extends BaseCommand {
         ContactCommands.refuseSecretKey("The message was not sent.", to);
         Map<String, Object> params = ContactCommands.as(as);
         params.put("to", to);
-        params.put("text", stdin ? input() : String.join(" ", words));
+        String text = stdin ? input() : String.join(" ", words);
+        if (text.getBytes(StandardCharsets.UTF_8).length > MAX_BYTES) {
+            throw tooLong();
+        }
+        params.put("text", text);
         try (NodeClient client = connect()) {
             Map<String, Object> message = client.call("message.send", params);
             show(message, json() ? "" : told(client, message));
@@ -127,8 +133,21 @@ final class SendCommand extends BaseCommand {
         }
     }
 
+    private static Failure tooLong() {
+        return new Failure(
+                Exit.REFUSED,
+                "message.too-long",
+                "The message was not sent.",
+                "It is longer than " + MAX_BYTES / 1024 + " KiB.",
+                "Shorten it or send it in parts.");
+    }
+
     private String input() throws Failure, IOException {
-        byte[] bytes = invocation().in().readNBytes(MAX_BYTES);
+        // One more for the line break at the end, and one to notice that there is more than may be.
+        byte[] bytes = invocation().in().readNBytes(MAX_BYTES + 2);
+        if (bytes.length > MAX_BYTES + 1) {
+            throw tooLong();
+        }
         try {
             String text = StandardCharsets.UTF_8
                     .newDecoder()

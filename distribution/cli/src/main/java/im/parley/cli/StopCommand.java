@@ -15,7 +15,7 @@ final class StopCommand extends BaseCommand {
     private static final long POLL_MILLIS = 25;
 
     /** A node that is well answers this call at once. */
-    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(10);
+    private static final Duration ANSWER_WITHIN = Duration.ofSeconds(5);
 
     StopCommand(Invocation invocation) {
         super(invocation);

@@ -13,6 +13,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +25,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -623,5 +627,59 @@ class MainTest {
         Files.writeString(data.resolve("logs/parley.log"), "one\n");
         assertTimeoutPreemptively(
                 Duration.ofSeconds(20), () -> assertEquals(Exit.UNAVAILABLE, runIntoFull(true, "logs", "-f")));
+    }
+
+    /** A node whose threads all hang: the system takes the connection, and some bytes, and nobody reads them. */
+    @Test
+    void nodeThatHangsIsNotWaitedForWithoutEnd() throws Exception {
+        try (FakeNode dead = new FakeNode(data)) {
+            dead.close();
+            Files.delete(data.resolve("s"));
+            ServerSocketChannel hung = ServerSocketChannel.open(StandardProtocolFamily.UNIX)
+                    .bind(UnixDomainSocketAddress.of(data.resolve("s")));
+            try (hung;
+                    NodeClient client = Objects.requireNonNull(NodeClient.connect(data))) {
+                for (int bytes : List.of(1, 4_000_000)) {
+                    Failure silent = assertTimeoutPreemptively(
+                            Duration.ofSeconds(20),
+                            () -> assertThrows(
+                                    Failure.class,
+                                    () -> client.call(
+                                            "x.y", Map.of("text", "x".repeat(bytes)), Duration.ofMillis(100))));
+                    assertEquals("node.silent", silent.code());
+                    assertEquals(Exit.UNAVAILABLE, silent.exit());
+                }
+            }
+        }
+    }
+
+    @Test
+    void nodeThatHangsIsStoppedThroughItsProcess() throws Exception {
+        new FakeNode(data).close();
+        Files.delete(data.resolve("s"));
+        try (ServerSocketChannel hung = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+                HeldDirectory node = HeldDirectory.by(data, true, "ready")) {
+            hung.bind(UnixDomainSocketAddress.of(data.resolve("s")));
+            assertEquals(Exit.OK, run("stop"), err());
+            assertEquals(128 + 15, node.ended());
+        }
+    }
+
+    @Test
+    void textThatIsTooLongDoesNotTravel() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("message.send", "\"result\":" + String.format(MESSAGE, "x"));
+            String most = "\u00e4".repeat(16 * 1024);
+            assertEquals(Exit.OK, run(most + "\n", new ArrayDeque<>(), "send", "bob", "--stdin", "--json"));
+            assertEquals(most, params(node, 0).get("text"));
+            assertEquals(Exit.REFUSED, run("send", "bob", most + "x"));
+            assertTrue(err().contains("Code: message.too-long"), err());
+            for (String tooLong : List.of(most + "x\n", most + "x", "\u00e4".repeat(1 << 20))) {
+                err.reset();
+                assertEquals(Exit.REFUSED, run(tooLong, new ArrayDeque<>(), "send", "bob", "--stdin"));
+                assertTrue(err().contains("Code: message.too-long"), err());
+            }
+            assertEquals(1, node.heard.size());
+        }
     }
 }
