@@ -57,33 +57,31 @@ final class Container {
 
     private final Framework framework;
     private final LogBridge log;
+    private final Duration stopWithin;
 
-    private Container(Framework framework, LogBridge log) {
+    /** Around a framework of a test's choice. */
+    Container(Framework framework, LogBridge log, Duration stopWithin) {
         this.framework = framework;
         this.log = log;
+        this.stopWithin = stopWithin;
     }
 
-    static Container boot(
-            Path cache,
-            List<LaunchPlan.Install> installs,
-            Map<String, Map<String, Object>> configurations,
-            Map<String, String> extraProperties,
-            StackDesk stack)
-            throws LauncherException {
+    /** A framework that is not booted yet. */
+    static Container of(Path cache, Map<String, String> extraProperties) {
         LogBridge log = new LogBridge();
         Map<String, Object> properties = new LinkedHashMap<>(frameworkProperties(cache));
         properties.putAll(extraProperties);
         properties.put("felix.log.logger", log.frameworkLogger());
-        Container container = new Container(new FrameworkFactory().newFramework(properties), log);
+        return new Container(new FrameworkFactory().newFramework(properties), log, STOP_LIMIT);
+    }
+
+    /** Boots it; the caller stops it if that fails. */
+    void boot(List<LaunchPlan.Install> installs, Map<String, Map<String, Object>> configurations, StackDesk stack)
+            throws LauncherException {
         try {
-            container.run(installs, configurations, stack);
-            return container;
+            run(installs, configurations, stack);
         } catch (BundleException e) {
-            container.stop();
             throw failed(String.valueOf(e.getMessage()), e);
-        } catch (LauncherException | RuntimeException e) {
-            container.stop();
-            throw e;
         }
     }
 
@@ -325,18 +323,36 @@ final class Container {
         framework.waitForStop(0);
     }
 
-    /** Stops the framework, apps first. Idempotent. */
-    void stop() {
+    /**
+     * Stops the framework, apps first, and waits for it, also on a thread that is interrupted. Idempotent.
+     *
+     * @return whether it is down; if not, something of it still runs
+     */
+    boolean stop() {
+        boolean interrupted = false;
+        long deadline = System.nanoTime() + stopWithin.toNanos();
         try {
             framework.stop();
-            FrameworkEvent event = framework.waitForStop(STOP_LIMIT.toMillis());
-            if (event.getType() == FrameworkEvent.WAIT_TIMEDOUT) {
-                LOG.error("the framework did not stop within {} s", STOP_LIMIT.toSeconds());
+            while (true) {
+                try {
+                    // Zero would mean for ever.
+                    long millis = Math.max(1, (deadline - System.nanoTime()) / 1_000_000);
+                    if (framework.waitForStop(millis).getType() != FrameworkEvent.WAIT_TIMEDOUT) {
+                        return true;
+                    }
+                    LOG.error("the framework did not stop within {} s", stopWithin.toSeconds());
+                    return false;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
             }
         } catch (BundleException e) {
             LOG.error("the framework did not stop cleanly", e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            return (framework.getState() & (Bundle.INSTALLED | Bundle.RESOLVED)) != 0;
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 }

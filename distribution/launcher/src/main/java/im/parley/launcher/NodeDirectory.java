@@ -37,6 +37,9 @@ public final class NodeDirectory implements AutoCloseable {
      */
     static final String LOCK = "node.lock";
 
+    /** The framework's cache. */
+    static final String CACHE = "cache";
+
     private static final String CARD = "node.json";
     private static final String HOLDER = "node.pid";
     private static final String SOCKET = "node.sock";
@@ -285,12 +288,11 @@ public final class NodeDirectory implements AutoCloseable {
     }
 
     /** Empties the framework's cache: it is made anew at every start, so it can never disagree with the generation. */
-    Path freshCache() throws LauncherException {
-        Path cache = sub("cache");
+    void freshCache() throws LauncherException {
+        Path cache = sub(CACHE);
         try {
             delete(cache);
             Files.createDirectory(cache, PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-            return cache;
         } catch (IOException e) {
             throw unusable(cache, e);
         }

@@ -33,8 +33,8 @@ public final class Parley implements AutoCloseable {
     private final long generation;
     private final int portBase;
 
-    private Parley(
-            NodeDirectory directory, Container container, Path socket, String version, long generation, int portBase) {
+    /** A node of parts that run, for tests. */
+    Parley(NodeDirectory directory, Container container, Path socket, String version, long generation, int portBase) {
         this.directory = directory;
         this.container = container;
         this.socket = socket;
@@ -55,16 +55,18 @@ public final class Parley implements AutoCloseable {
     static Parley start(ParleyConfig config, boolean ownProcess) throws LauncherException {
         DistributionLock lock = DistributionLock.read(config.home());
         DataPlace.check(config, System.getenv());
+        Container container = Container.of(config.dataDir().resolve(NodeDirectory.CACHE), config.frameworkProperties());
         NodeDirectory directory = NodeDirectory.open(config.dataDir(), ownProcess);
         try {
-            return start(config, lock, directory);
+            return start(config, lock, directory, container);
         } catch (LauncherException | RuntimeException e) {
-            directory.close();
+            close(container, directory);
             throw e;
         }
     }
 
-    private static Parley start(ParleyConfig config, DistributionLock lock, NodeDirectory directory)
+    private static Parley start(
+            ParleyConfig config, DistributionLock lock, NodeDirectory directory, Container container)
             throws LauncherException {
         Prepared prepared = prepare(config, lock, directory);
         LaunchPlan plan = prepared.plan();
@@ -73,22 +75,13 @@ public final class Parley implements AutoCloseable {
                 lock.version(),
                 plan.generation(),
                 plan.features());
-        Container container = Container.boot(
-                directory.freshCache(),
-                plan.bundles(),
-                plan.configurations(),
-                config.frameworkProperties(),
-                prepared.desk());
-        try {
-            container.awaitReady(config.readyWithin(), prepared.options().portBase());
-            container.onStopping(directory::stopping);
-            prepared.options().keep(directory.sub(StartOptions.FILE));
-            directory.writeCard(new NodeDirectory.Card(
-                    prepared.socket(), ProcessHandle.current().pid(), lock.version()));
-        } catch (LauncherException | RuntimeException e) {
-            container.stop();
-            throw e;
-        }
+        directory.freshCache();
+        container.boot(plan.bundles(), plan.configurations(), prepared.desk());
+        container.awaitReady(config.readyWithin(), prepared.options().portBase());
+        container.onStopping(directory::stopping);
+        prepared.options().keep(directory.sub(StartOptions.FILE));
+        directory.writeCard(new NodeDirectory.Card(
+                prepared.socket(), ProcessHandle.current().pid(), lock.version()));
         LOG.info("ready");
         return new Parley(
                 directory,
@@ -97,6 +90,15 @@ public final class Parley implements AutoCloseable {
                 lock.version(),
                 plan.generation(),
                 prepared.options().portBase());
+    }
+
+    /** The lock goes only with what it protects: a part that still runs may still write. */
+    private static void close(Container container, NodeDirectory directory) {
+        if (container.stop()) {
+            directory.close();
+        } else {
+            LOG.error("a part of the node still runs, so the data directory stays locked by this process");
+        }
     }
 
     /**
@@ -161,7 +163,7 @@ public final class Parley implements AutoCloseable {
                 options.features().stream().sorted().toList(),
                 installs,
                 configurations,
-                Container.frameworkProperties(directory.root().resolve("cache")));
+                Container.frameworkProperties(directory.root().resolve(NodeDirectory.CACHE)));
         return new Prepared(plan, socket, options, desk);
     }
 
@@ -306,11 +308,14 @@ public final class Parley implements AutoCloseable {
         container.await();
     }
 
-    /** Stops the node and returns when it is down. Idempotent. */
+    /**
+     * Stops the node and returns when it is down, also on a thread that is interrupted. Idempotent. If a part of it does
+     * not end in 45 s, it returns all the same, and the data directory stays locked until another call finds the node
+     * down or the process ends.
+     */
     @Override
-    public void close() {
-        container.stop();
-        directory.close();
+    public synchronized void close() {
+        close(container, directory);
     }
 
     /** The directory of the distribution that a class was loaded from: the parent of the {@code lib} its jar lies in. */

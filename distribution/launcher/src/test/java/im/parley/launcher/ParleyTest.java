@@ -9,13 +9,21 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.felix.framework.FrameworkFactory;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.osgi.framework.Bundle;
+import org.osgi.framework.BundleEvent;
+import org.osgi.framework.SynchronousBundleListener;
+import org.osgi.framework.launch.Framework;
 
 class ParleyTest {
     @TempDir
@@ -278,5 +286,86 @@ class ParleyTest {
         assertEquals(2, Objects.requireNonNull(stack.current()).number());
         assertTrue(Objects.requireNonNull(stack.current()).generation().bundles().stream()
                 .anyMatch(bundle -> bundle.bsn().equals("x.part.next")));
+    }
+
+    private Parley running(Framework framework, Duration stopWithin) throws Exception {
+        framework.start();
+        return new Parley(
+                NodeDirectory.open(data),
+                new Container(framework, new LogBridge(), stopWithin),
+                temp.resolve("s"),
+                "1",
+                1,
+                1);
+    }
+
+    private Framework framework() {
+        return new FrameworkFactory().newFramework(Container.frameworkProperties(temp.resolve("cache")));
+    }
+
+    /** Two processes on one database would be the end of it. */
+    @Test
+    void lockIsKeptWhileAPartOfTheNodeStillRuns() throws Exception {
+        Framework framework = framework();
+        Parley parley = running(framework, Duration.ofMillis(100));
+        CountDownLatch stuck = new CountDownLatch(1);
+        framework.getBundleContext().addBundleListener((SynchronousBundleListener) event -> {
+            if (event.getType() == BundleEvent.STOPPING) {
+                awaitQuietly(stuck);
+            }
+        });
+        parley.close();
+        assertEquals(
+                "node.running",
+                assertThrows(LauncherException.class, () -> NodeDirectory.open(data))
+                        .code());
+        stuck.countDown();
+        parley.await();
+        parley.close();
+        NodeDirectory.open(data).close();
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            assertTrue(latch.await(30, TimeUnit.SECONDS));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
+    void interruptedCloseStillWaits() throws Exception {
+        Framework framework = framework();
+        Parley parley = running(framework, Duration.ofSeconds(30));
+        Thread.currentThread().interrupt();
+        parley.close();
+        assertTrue(Thread.interrupted(), "the interrupt is for the caller");
+        assertEquals(Bundle.RESOLVED, framework.getState());
+        NodeDirectory.open(data).close();
+    }
+
+    @Test
+    void closesFromTwoThreadsAreOne() throws Exception {
+        Framework framework = framework();
+        Parley parley = running(framework, Duration.ofSeconds(30));
+        CountDownLatch closing = new CountDownLatch(1);
+        CountDownLatch stuck = new CountDownLatch(1);
+        framework.getBundleContext().addBundleListener((SynchronousBundleListener) event -> {
+            if (event.getType() == BundleEvent.STOPPING) {
+                closing.countDown();
+                awaitQuietly(stuck);
+            }
+        });
+        Thread other = new Thread(parley::close);
+        other.start();
+        awaitQuietly(closing);
+        stuck.countDown();
+        parley.close();
+        assertEquals(Bundle.RESOLVED, framework.getState());
+        other.join();
+        try (NodeDirectory next = NodeDirectory.open(data)) {
+            parley.close();
+            assertTrue(Files.exists(next.sub("node.pid")), "what was closed leaves its successor alone");
+        }
     }
 }
