@@ -3,7 +3,6 @@ package im.parley.cli;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -23,22 +22,6 @@ final class ContactCommands {
         return params;
     }
 
-    /** Refuses here what would otherwise travel on: a secret key in the place of an address. */
-    static void refuseSecretKey(String what, String... typed) throws Failure {
-        for (String text : typed) {
-            String plain = text.strip().toLowerCase(Locale.ROOT);
-            if (plain.startsWith("nsec1") || plain.startsWith("nostr:nsec1")) {
-                throw new Failure(
-                        Exit.REFUSED,
-                        "contact.secret-key",
-                        what,
-                        "That is a secret key (nsec), not an address, and it stands in the history of your shell now.",
-                        "Whoever has it can read and write as its owner: take it out of the history, and use the npub"
-                                + " instead.");
-            }
-        }
-    }
-
     @Command(name = "add", description = "Adds a contact and looks up where she receives messages.")
     static final class Add extends BaseCommand {
         @Parameters(index = "0", paramLabel = "NAME", description = "How to call her.")
@@ -56,7 +39,8 @@ final class ContactCommands {
 
         @Override
         int run() throws Failure {
-            refuseSecretKey("The contact was not added.", name, address);
+            SecretKeys.refuseAsContact("The contact was not added.", name);
+            SecretKeys.refuseAsAddress("The contact was not added.", address);
             Map<String, Object> params = as(as);
             params.put("name", name);
             params.put("address", address);

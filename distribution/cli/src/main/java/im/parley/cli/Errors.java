@@ -10,7 +10,7 @@ import picocli.CommandLine;
 
 /** Shows what went wrong, on standard error: what happened, why, what next; or the same as JSON. */
 final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLine.IParameterExceptionHandler {
-    private static final Pattern SECRET_KEY = Pattern.compile("(?i)n(crypt)?sec1[0-9a-z]+");
+    private static final Pattern SECRET_KEY = Pattern.compile("(?i)n(crypt)?sec1[0-9a-z]+|\\b[0-9a-f]{64}\\b");
 
     private final Invocation invocation;
     private final PrintStream err;
@@ -47,7 +47,7 @@ final class Errors implements CommandLine.IExecutionExceptionHandler, CommandLin
     @Override
     public int handleParseException(CommandLine.ParameterException e, String[] arguments) {
         String typed = String.valueOf(e.getMessage());
-        String message = SECRET_KEY.matcher(typed).replaceAll("(a secret key)");
+        String message = SECRET_KEY.matcher(typed).replaceAll("(what looks like a secret key)");
         List<String> suggestions =
                 e instanceof CommandLine.UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
         String command = e.getCommandLine().getCommandSpec().qualifiedName();

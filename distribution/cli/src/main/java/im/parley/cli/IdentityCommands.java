@@ -32,6 +32,7 @@ final class IdentityCommands {
             if (stdin && !passphrase) {
                 throw Failure.usage("--stdin gives a passphrase, so it goes with --passphrase.");
             }
+            SecretKeys.refuseAsIdentity("The identity was not made.", name);
             Map<String, char[]> secrets = new LinkedHashMap<>();
             try (NodeClient client = connect()) {
                 if (passphrase) {
@@ -80,6 +81,7 @@ final class IdentityCommands {
 
         @Override
         int run() throws Failure {
+            SecretKeys.refuseAsIdentity("The identity was not taken.", name);
             Map<String, char[]> secrets = new LinkedHashMap<>();
             try (NodeClient client = connect()) {
                 char[] key = Pins.read(invocation(), "nsec or ncryptsec", stdin);
@@ -116,6 +118,7 @@ final class IdentityCommands {
 
         @Override
         int run() throws Failure {
+            SecretKeys.refuseAsIdentity("The key was not exported.", name);
             Map<String, char[]> secrets = new LinkedHashMap<>();
             try (NodeClient client = connect()) {
                 char[] password = Pins.read(invocation(), "new password", stdin);
@@ -150,6 +153,7 @@ final class IdentityCommands {
 
         @Override
         int run() throws Failure {
+            SecretKeys.refuseAsIdentity("The key was not opened.", name);
             try (NodeClient client = connect()) {
                 for (Map<String, Object> account : Answer.objects(client.call("identity.list", Map.of()), "accounts")) {
                     boolean meant =

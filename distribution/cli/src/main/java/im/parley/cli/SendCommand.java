@@ -56,7 +56,7 @@ final class SendCommand extends BaseCommand {
                     stdin ? "There is a text both as arguments and on standard input." : "There is no text.",
                     "Give it after the recipient, or on standard input with --stdin.");
         }
-        ContactCommands.refuseSecretKey("The message was not sent.", to);
+        SecretKeys.refuseAsAddress("The message was not sent.", to);
         Map<String, Object> params = ContactCommands.as(as);
         params.put("to", to);
         String text = stdin ? input() : String.join(" ", words);

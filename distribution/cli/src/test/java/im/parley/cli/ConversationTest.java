@@ -25,6 +25,9 @@ class ConversationTest {
     private static final String ACCOUNT =
             "{\"name\":\"%s\",\"pubkey\":\"aa\",\"npub\":\"npub1%s\",\"nprofile\":\"p\",\"relays\":[%s],\"locked\":%s}";
 
+    /** Four of them look like a key. */
+    private static final String HEXES = "0123456789aBcDeF";
+
     @TempDir
     Path data;
 
@@ -148,11 +151,33 @@ class ConversationTest {
             for (String[] command : List.of(
                     new String[] {"contact", "add", "bob", "nsec1qqqq"},
                     new String[] {"contact", "add", "bob", "nostr:NSEC1QQQQ"},
+                    new String[] {"contact", "add", "bob", "ncryptsec1qqqq"},
                     new String[] {"contact", "add", "nsec1qqqq", "npub1x"},
-                    new String[] {"send", "nsec1qqqq", "hi"})) {
+                    new String[] {"contact", "add", "nostr:NCRYPTSEC1QQQQ", "npub1x"},
+                    new String[] {"contact", "add", HEXES.repeat(4), "npub1x"},
+                    new String[] {"send", "nsec1qqqq", "hi"},
+                    new String[] {"send", " ncryptsec1qqqq", "hi"})) {
                 assertEquals(Exit.REFUSED, terminal.run(command));
                 assertTrue(terminal.err().contains("Code: contact.secret-key"), terminal.err());
                 assertTrue(terminal.err().contains("history of your shell"), terminal.err());
+                assertFalse(terminal.err().contains("qqqq"), terminal.err());
+                assertFalse(terminal.err().contains(HEXES), terminal.err());
+            }
+            assertTrue(node.heard.isEmpty());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"identity new", "identity import", "identity export", "identity unlock"})
+    void secretKeyInThePlaceOfANameGoesNowhere(String command) throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            for (String key : List.of("nsec1qqqq", "NSEC1QQQQ", "nostr:ncryptsec1qqqq", HEXES.repeat(4))) {
+                terminal.types("a password", "a password");
+                String[] words = command.split(" ", -1);
+                assertEquals(Exit.REFUSED, terminal.run(words[0], words[1], key));
+                assertTrue(terminal.err().contains("Code: identity.secret-key"), terminal.err());
+                assertTrue(terminal.err().contains("history of your shell"), terminal.err());
+                assertFalse((terminal.out() + terminal.err()).contains(key), terminal.err());
                 assertFalse(terminal.err().contains("qqqq"), terminal.err());
             }
             assertTrue(node.heard.isEmpty());

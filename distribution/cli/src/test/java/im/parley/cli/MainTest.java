@@ -132,7 +132,13 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"nsec1qqqq0000", "ncryptsec1qqqq0000", "NSEC1QQQQ0000"})
+    @ValueSource(
+            strings = {
+                "nsec1qqqq0000",
+                "ncryptsec1qqqq0000",
+                "NSEC1QQQQ0000",
+                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"
+            })
     void aSecretKeyInTheWrongPlaceIsNotRepeated(String key) {
         assertEquals(Exit.USAGE, run("identity", "import", "bob", key));
         assertFalse(err.toString(StandardCharsets.UTF_8).contains(key), err.toString(StandardCharsets.UTF_8));

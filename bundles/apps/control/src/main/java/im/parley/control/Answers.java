@@ -34,6 +34,10 @@ final class Answers {
                     "contact.secret-key",
                     "Whoever has it can read and write as its owner: take it out of the history of your shell, and use"
                             + " the npub instead."),
+            Map.entry(
+                    "identity.secret-key",
+                    "Whoever has it can read and write as its owner: take it out of the history of your shell."
+                            + " ./parley identity import NAME asks for a key."),
             Map.entry("account.ambiguous", "Say which identity with --as."),
             Map.entry("account.unknown", "./parley identity list shows the names there are."),
             Map.entry("account.none", "Make one with ./parley identity new NAME."),

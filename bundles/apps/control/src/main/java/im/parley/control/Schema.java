@@ -239,7 +239,7 @@ public final class Schema {
                 "Makes an identity with a new key.",
                 "The identity was not made",
                 ACCOUNT,
-                codes("identity.name-taken", "identity.bad-name", "passphrase.empty"),
+                codes("identity.name-taken", "identity.bad-name", "identity.secret-key", "passphrase.empty"),
                 required("name", Type.TEXT, "1 to 64 characters"),
                 optional(
                         "passphrase",
@@ -255,6 +255,7 @@ public final class Schema {
                 codes(
                         "identity.name-taken",
                         "identity.bad-name",
+                        "identity.secret-key",
                         "identity.known",
                         "identity.bad-key",
                         "key.too-costly",
@@ -274,7 +275,12 @@ public final class Schema {
                 "The key of an identity, sealed by a password (NIP-49).",
                 "The key was not exported",
                 object("ncryptsec", TEXT, "npub", TEXT),
-                codes("account.unknown", "key.weak-passphrase", "vault.locked", "identity.no-export"),
+                codes(
+                        "account.unknown",
+                        "identity.secret-key",
+                        "key.weak-passphrase",
+                        "vault.locked",
+                        "identity.no-export"),
                 required("name", Type.TEXT, "name or npub"),
                 required("password", Type.SECRET, "10 characters or more"));
         add(
@@ -284,7 +290,7 @@ public final class Schema {
                 "Opens the key of an identity that has a passphrase, until the node stops or the session is locked.",
                 "The identity's key stays closed",
                 ACCOUNT,
-                codes("account.unknown", "vault.wrong-passphrase"),
+                codes("account.unknown", "identity.secret-key", "vault.wrong-passphrase"),
                 required("name", Type.TEXT, "name or npub"),
                 required("passphrase", Type.SECRET, "as given when it was made"));
         add(

@@ -454,17 +454,39 @@ class ControlServerTest {
 
     @Test
     void secretKeysAreTakenAndRepeatedNowhere() throws IOException {
-        String nsec = Nip19.nsec(new byte[32]);
+        String hex = "0123456789abcdef".repeat(4);
         try (TestClient client = new TestClient(socket)) {
-            for (JsonNode answer : List.of(
-                    addContact(client, "bob", nsec),
-                    addContact(client, "bob", " nostr:" + nsec.toUpperCase(Locale.ROOT)),
-                    addContact(client, nsec, "npub1x"),
-                    client.ask("message.send", "{\"to\":\"" + nsec + "\",\"text\":\"x\"}"))) {
-                assertEquals("contact.secret-key", code(answer));
-                assertFalse(answer.toString().toLowerCase(Locale.ROOT).contains(nsec), "the key is not repeated");
+            for (String key : List.of(Nip19.nsec(new byte[32]), "ncryptsec1" + "q".repeat(40))) {
+                for (JsonNode answer : List.of(
+                        addContact(client, "bob", key),
+                        addContact(client, "bob", " nostr:" + key.toUpperCase(Locale.ROOT)),
+                        addContact(client, key, "npub1x"),
+                        addContact(client, hex, "npub1x"),
+                        client.ask("message.send", "{\"to\":\"" + key + "\",\"text\":\"x\"}"))) {
+                    assertEquals("contact.secret-key", code(answer));
+                    assertFalse(answer.toString().toLowerCase(Locale.ROOT).contains(key), "the key is not repeated");
+                    assertFalse(answer.toString().contains(hex), "the key is not repeated");
+                }
             }
             assertTrue(messenger.added.isEmpty());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"identity.new", "identity.import", "identity.export", "identity.unlock"})
+    void secretKeysAreNoNames(String method) throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            for (String key : List.of(Nip19.nsec(new byte[32]), "nostr:NCRYPTSEC1QQQQ", "0123456789abcdeF".repeat(4))) {
+                String secrets = switch (method) {
+                    case "identity.import" -> ",\"key\":\"x\"";
+                    case "identity.export" -> ",\"password\":\"0123456789\"";
+                    case "identity.unlock" -> ",\"passphrase\":\"x\"";
+                    default -> "";
+                };
+                JsonNode answer = client.ask(method, "{\"name\":\"" + key + "\"" + secrets + "}");
+                assertEquals("identity.secret-key", code(answer));
+                assertFalse(answer.toString().contains(key), "the key is not repeated");
+            }
         }
     }
 

@@ -82,10 +82,10 @@ public final class MessengerMethods implements MethodGroup {
     public Map<String, Object> call(Call call) throws ProviderException, ControlException {
         String account = call.optionalText("account");
         return switch (call.method()) {
-            case "identity.new" -> account(newIdentity(call.text("name"), call.secret("passphrase")));
+            case "identity.new" -> account(newIdentity(identity(call), call.secret("passphrase")));
             case "identity.import" -> account(importIdentity(call));
             case "identity.export" -> exportIdentity(call);
-            case "identity.unlock" -> account(messenger.unlockAccount(CIRCLE, call.text("name"), passphrase(call)));
+            case "identity.unlock" -> account(messenger.unlockAccount(CIRCLE, identity(call), passphrase(call)));
             case "identity.list" -> accounts(messenger.accounts(CIRCLE));
             case "contact.add" -> contact(newContact(account, call.text("name"), call.text("address")));
             case "contact.list" -> contacts(account);
@@ -100,6 +100,12 @@ public final class MessengerMethods implements MethodGroup {
         };
     }
 
+    private static String identity(Call call) throws ControlException {
+        String name = call.text("name");
+        ForeignAddress.refuseSecretKeyAsName(name, "identity.secret-key");
+        return name;
+    }
+
     private Messenger.Account newIdentity(String name, char @Nullable [] passphrase)
             throws ProviderException, ControlException {
         refuseEmpty(passphrase);
@@ -112,17 +118,13 @@ public final class MessengerMethods implements MethodGroup {
         char[] key = call.secret("key");
         return opened(
                 messenger.importAccount(
-                        CIRCLE,
-                        call.text("name"),
-                        key == null ? new char[0] : key,
-                        call.secret("password"),
-                        passphrase),
+                        CIRCLE, identity(call), key == null ? new char[0] : key, call.secret("password"), passphrase),
                 passphrase);
     }
 
-    private Map<String, Object> exportIdentity(Call call) throws ProviderException {
+    private Map<String, Object> exportIdentity(Call call) throws ProviderException, ControlException {
         char[] password = call.secret("password");
-        String name = call.text("name");
+        String name = identity(call);
         String sealed = messenger.exportKey(CIRCLE, name, password == null ? new char[0] : password);
         Map<String, Object> answer = new LinkedHashMap<>();
         answer.put("ncryptsec", sealed);
@@ -159,7 +161,7 @@ public final class MessengerMethods implements MethodGroup {
 
     private Messenger.Contact newContact(@Nullable String account, String name, String address)
             throws ProviderException, ControlException {
-        ForeignAddress.refuseSecretKey(name);
+        ForeignAddress.refuseSecretKeyAsName(name, "contact.secret-key");
         ForeignAddress.refuseSecretKey(address);
         PublicKey pubkey = ForeignAddress.pubkey(address);
         if (pubkey != null) {

@@ -4,12 +4,16 @@ import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import java.text.Normalizer;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 /** What may be a name. Names are shown beside message text, so nothing in one may move, hide or reorder what stands there. */
 final class Names {
     private static final int MAX_CHARACTERS = 64;
     private static final int ZERO_WIDTH_NON_JOINER = 0x200C;
     private static final int ZERO_WIDTH_JOINER = 0x200D;
+
+    private static final Pattern KEY =
+            Pattern.compile("(nostr:)?(npub1|nprofile1|nsec1|ncryptsec1).*|[0-9a-f]{64}", Pattern.DOTALL);
 
     private Names() {}
 
@@ -33,8 +37,7 @@ final class Names {
         if (!composed.codePoints().anyMatch(c -> c != ZERO_WIDTH_JOINER && c != ZERO_WIDTH_NON_JOINER)) {
             throw bad(code, "A name has something that can be seen.");
         }
-        String lower = composed.toLowerCase(Locale.ROOT);
-        if (lower.startsWith("npub1") || lower.startsWith("nprofile1") || lower.startsWith("nsec1")) {
+        if (KEY.matcher(composed.toLowerCase(Locale.ROOT)).matches()) {
             throw bad(code, "A name does not look like a key.");
         }
         return composed;

@@ -149,7 +149,12 @@ class MessengerTest {
                 "a\ud800",
                 "\udc00a",
                 "x".repeat(65),
-                "npub1abc")) {
+                "npub1abc",
+                "Nprofile1abc",
+                "NSEC1abc",
+                "ncryptsec1abc",
+                "nostr:nsec1abc",
+                "0123456789abcdeF".repeat(4))) {
             assertCode("identity.bad-name", () -> a.api().createAccount(SCOPE, bad, null));
         }
         for (String good : List.of("عائشة", "क्‍ष", "نمی‌خواهم", "\uD83D\uDC69\u200D\uD83D\uDCBB", "x".repeat(64))) {
