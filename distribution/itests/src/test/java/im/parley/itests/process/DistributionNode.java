@@ -13,7 +13,9 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -29,6 +31,7 @@ final class DistributionNode implements AutoCloseable {
     private final Path home;
     private final Path base;
     private final int port;
+    private final Map<String, String> environment = new HashMap<>();
     private long pid;
 
     private DistributionNode(Path home, Path base, int port) {
@@ -69,6 +72,12 @@ final class DistributionNode implements AutoCloseable {
         } catch (IOException taken) {
             return false;
         }
+    }
+
+    /** Adds to the environment of every command, and of the node. */
+    DistributionNode with(String name, String value) {
+        environment.put(name, value);
+        return this;
     }
 
     Path base() {
@@ -142,6 +151,7 @@ final class DistributionNode implements AutoCloseable {
         builder.environment().put("XDG_STATE_HOME", base.resolve("state").toString());
         builder.environment().put("XDG_RUNTIME_DIR", base.resolve("run").toString());
         builder.environment().put("JAVA_HOME", System.getProperty(JAVA, System.getProperty("java.home")));
+        builder.environment().putAll(environment);
         Process process = builder.start();
         process.getOutputStream().write(input.getBytes(StandardCharsets.UTF_8));
         process.getOutputStream().close();
