@@ -5,6 +5,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
@@ -152,6 +153,10 @@ final class RelayArchiveCommands {
                 if (!events.isEmpty()) {
                     byte[] lines = (events + "\n").getBytes(StandardCharsets.UTF_8);
                     out.write(lines);
+                    // A stream of text keeps its errors to itself; whoever reads the other end may have had enough.
+                    if (out instanceof PrintStream text && text.checkError()) {
+                        throw Failure.outputLost();
+                    }
                     sums[0] += events.chars().filter(c -> c == '\n').count() + 1;
                     sums[1] += lines.length;
                 }

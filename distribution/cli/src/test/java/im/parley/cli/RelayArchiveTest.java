@@ -94,6 +94,24 @@ class RelayArchiveTest {
     }
 
     @Test
+    void anExportThatNobodyReadsEnds() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("relay.export", ONE_PAGE.replace("true", "false"));
+            OutputStream full = new OutputStream() {
+                @Override
+                public void write(int b) throws IOException {
+                    throw new IOException("No space left on device");
+                }
+            };
+            Invocation invocation = new Invocation(
+                    new ByteArrayInputStream(new byte[0]),
+                    new PrintStream(full, true, UTF_8),
+                    new PrintStream(err, true, UTF_8));
+            assertEquals(Exit.UNAVAILABLE, Main.run(invocation, "relay", "export", "-", "--data", data.toString()));
+        }
+    }
+
+    @Test
     void aFailedExportLeavesNoFile() throws Exception {
         Path file = dir.resolve("out.jsonl");
         try (FakeNode node = new FakeNode(data)) {
