@@ -369,6 +369,32 @@ class ControlServerTest {
         }
     }
 
+    /** A hundred messages that wait for a relay cost what one does. */
+    @Test
+    void followingWhatWaitsIsNotBusy() throws Exception {
+        try (TestClient follower = new TestClient(socket)) {
+            for (int i = 0; i < 100; i++) {
+                messenger.send(Scope.DEFAULT, null, "bob", "m" + i);
+            }
+            follower.say("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"message.follow\",\"params\":{\"states\":true}}\n");
+            for (int i = 1; i <= 100; i++) {
+                assertEquals(i + " queued", stateOf(follower));
+            }
+            int rounds = messenger.sums.get();
+            Await.until("the first rounds are over", () -> messenger.sums.get() > rounds + 2);
+            int begun = messenger.sums.get();
+            int reads = messenger.reads.get();
+            Await.until("it was looked at ten times", () -> messenger.sums.get() >= begun + 10);
+            assertTrue(messenger.reads.get() - reads <= 20, "reads: " + (messenger.reads.get() - reads));
+            messenger.arrive(50);
+            assertEquals("50 at relays 1/1", stateOf(follower));
+            messenger.arrive(1);
+            messenger.arrive(100);
+            assertEquals("1 at relays 1/1", stateOf(follower));
+            assertEquals("100 at relays 1/1", stateOf(follower));
+        }
+    }
+
     private static String stateOf(TestClient follower) throws IOException {
         JsonNode event = follower.hear();
         while (event != null && event.has("result")) {

@@ -7,10 +7,14 @@ import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
 import im.parley.vault.Vault;
 import java.io.IOException;
-import java.util.Iterator;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +22,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Tells one client of messages and, if wanted, of the states of her own. Messages are read by position and the listener
  * only wakes this thread, so none is sent twice, none is missed, and a slow client costs no memory. Nobody tells of
- * states, so they are looked at again while they can still change. Used by one thread.
+ * states, so the ledger's sums, one record, are looked at while a state can still change; the messages are read again
+ * when the sums moved, and now and then all the same, because a second relay moves no sum. Used by one thread.
  */
 final class MessageFeed implements Subscriber.Feed {
     private static final int PAGE = 100;
@@ -27,7 +32,15 @@ final class MessageFeed implements Subscriber.Feed {
     private static final long LOCK_CHECK_MILLIS = 500;
 
     private static final long STATE_CHECK_MILLIS = 200;
+    private static final long STATE_CHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(STATE_CHECK_MILLIS);
+
+    /** How long states may rest at most before they are read again though no sum moved. */
+    private static final long LONGEST_REST_NANOS = TimeUnit.SECONDS.toNanos(5);
+
     private static final int MOST_WATCHED = 200;
+
+    /** So many messages between two watched ones are rather read with them than each on its own. */
+    private static final int MOST_BETWEEN = 4;
 
     private final Scope circle;
     private final Messenger messenger;
@@ -36,9 +49,15 @@ final class MessageFeed implements Subscriber.Feed {
     private final @Nullable String account;
     private final boolean states;
     /** Messages whose state may change, by position. */
-    private final Map<Long, Messenger.Message> watched = new LinkedHashMap<>();
+    private final NavigableMap<Long, Messenger.Message> watched = new TreeMap<>();
+    /** Positions of those of which more may not be expected. */
+    private final Set<Long> unsure = new HashSet<>();
 
     private long position;
+    private Ledger.@Nullable Totals sums;
+    private long lookedAt;
+    private long readAt;
+    private long rest = STATE_CHECK_NANOS;
 
     MessageFeed(
             Scope circle,
@@ -61,6 +80,7 @@ final class MessageFeed implements Subscriber.Feed {
     public void run(Subscriber.Sink sink) throws Exception {
         Semaphore news = new Semaphore(1);
         try (AutoCloseable listening = messenger.onMessage(circle, message -> news.release())) {
+            lookedAt = System.nanoTime();
             if (states) {
                 tellFirstStates(sink);
             }
@@ -72,7 +92,10 @@ final class MessageFeed implements Subscriber.Feed {
                         news.release();
                     }
                 }
-                tellChanges(sink);
+                if (!watched.isEmpty() && System.nanoTime() - lookedAt >= STATE_CHECK_NANOS) {
+                    lookedAt = System.nanoTime();
+                    look(sink);
+                }
             }
         }
     }
@@ -99,41 +122,88 @@ final class MessageFeed implements Subscriber.Feed {
                     && message.position() <= position
                     && !vault.state().locked()) {
                 sink.notify("message.state", state(message));
-                if (!settled(message)) {
-                    watch(message);
-                }
+                watch(message);
             }
         }
     }
 
     private void watch(Messenger.Message message) {
         watched.put(message.position(), message);
+        unsure.add(message.position());
         if (watched.size() > MOST_WATCHED) {
-            Iterator<Long> eldest = watched.keySet().iterator();
-            eldest.next();
-            eldest.remove();
+            forget(watched.firstKey());
         }
     }
 
-    private void tellChanges(Subscriber.Sink sink) throws ProviderException, IOException {
-        for (Messenger.Message before : List.copyOf(watched.values())) {
-            if (vault.state().locked()) {
-                return;
-            }
-            List<Messenger.Message> found = messenger.messages(circle, before.account(), before.position() - 1, 1);
-            if (found.isEmpty() || found.get(0).position() != before.position()) {
-                watched.remove(before.position());
-                continue;
-            }
-            Messenger.Message now = found.get(0);
-            if (!now.state().equals(before.state())) {
-                sink.notify("message.state", state(now));
-                watched.put(now.position(), now);
-            }
-            if (settled(now)) {
-                watched.remove(now.position());
+    private void forget(long position) {
+        watched.remove(position);
+        unsure.remove(position);
+    }
+
+    private void look(Subscriber.Sink sink) throws ProviderException, IOException {
+        // Read before the messages: what moves in between is noticed at the next look.
+        Ledger.Totals now = ledger.totals(circle);
+        boolean moved = !now.equals(sums);
+        sums = now;
+        if (moved || !unsure.isEmpty() || System.nanoTime() - readAt >= rest) {
+            boolean changed = tellChanges(sink);
+            readAt = System.nanoTime();
+            rest = moved || changed ? STATE_CHECK_NANOS : Math.min(LONGEST_REST_NANOS, 2 * rest);
+        }
+    }
+
+    /** Whether there was something to tell. */
+    private boolean tellChanges(Subscriber.Sink sink) throws ProviderException, IOException {
+        // Asked before the messages are read, so that what is read of a settled one is its last state.
+        Set<Long> settled = new HashSet<>();
+        for (long one : unsure) {
+            Messenger.Message message = watched.get(one);
+            if (message != null && settled(message)) {
+                settled.add(one);
             }
         }
+        unsure.clear();
+        Map<Long, Messenger.Message> current = readAgain();
+        boolean changed = false;
+        for (Messenger.Message before : List.copyOf(watched.values())) {
+            if (vault.state().locked()) {
+                return changed;
+            }
+            Messenger.Message now = current.get(before.position());
+            if (now == null) {
+                forget(before.position());
+                continue;
+            }
+            if (!now.state().equals(before.state())) {
+                changed = true;
+                sink.notify("message.state", state(now));
+                watched.put(now.position(), now);
+                unsure.add(now.position());
+            }
+            if (settled.contains(now.position())) {
+                forget(now.position());
+            }
+        }
+        return changed;
+    }
+
+    /** What is watched, as it is now, by position; those that stand close together in one read. */
+    private Map<Long, Messenger.Message> readAgain() throws ProviderException {
+        Map<Long, Messenger.Message> current = new HashMap<>();
+        Long first = watched.isEmpty() ? null : watched.firstKey();
+        while (first != null) {
+            long last = first;
+            Long next = watched.higherKey(last);
+            while (next != null && next - last <= MOST_BETWEEN && next - first < PAGE) {
+                last = next;
+                next = watched.higherKey(last);
+            }
+            for (Messenger.Message message : messenger.messages(circle, account, first - 1, (int) (last - first + 1))) {
+                current.put(message.position(), message);
+            }
+            first = next;
+        }
+        return current;
     }
 
     /** Whether nothing more is expected of it. */
