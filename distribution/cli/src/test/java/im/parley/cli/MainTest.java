@@ -161,14 +161,19 @@ class MainTest {
                 "inbox --count x",
                 "start --only calls",
                 "start --port-base 80",
+                "start --port-base x",
+                "start --relay-url relay.example.org",
+                "start --relay-url wss://a@b",
+                "start --detach --only calls",
                 "relay add",
                 "send a b --stdin",
                 "--nonsense"
             })
     void whatIsNotUnderstoodIsUsage(String command) throws Exception {
-        int exit = run(command.split(" ", -1));
-        // A command that is not part of a distribution cannot start a node at all.
-        assertEquals(command.startsWith("start") ? Exit.REFUSED : Exit.USAGE, exit, err());
+        // A start looks at what it was given before it looks at the distribution, which is not there.
+        home = data.resolve("nothing");
+        assertEquals(Exit.USAGE, run(command.split(" ", -1)), err());
+        assertTrue(err().contains("Code: cli.usage"), err());
         assertTrue(err().contains("Why:") && err().contains("Next:") && err().contains("Code:"), err());
     }
 
@@ -350,6 +355,12 @@ class MainTest {
             assertTrue(out().contains("./parley start --data " + data + " --detach --only all"), out());
             assertEquals(1, node.heard.size());
         }
+    }
+
+    @Test
+    void startThatBelongsToNoDistributionSaysSo() {
+        assertEquals(Exit.REFUSED, run("start"));
+        assertTrue(err().contains("Code: distribution.missing"), err());
     }
 
     @Test
