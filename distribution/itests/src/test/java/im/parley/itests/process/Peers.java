@@ -14,7 +14,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.Assume;
 
-/** Nostr software we did not write, run by node: {@code peers/peer.mjs} on nostr-tools, {@code peers/ndk.mjs} on NDK. */
+/**
+ * Nostr software we did not write, run by node: {@code peers/peer.mjs} on nostr-tools, {@code peers/ndk.mjs} on NDK,
+ * {@code peers/relay.mjs} on @nostr-relay.
+ */
 final class Peers {
     static final ObjectMapper JSON = new ObjectMapper();
 
@@ -27,21 +30,17 @@ final class Peers {
     /** Installs the peers once per build folder; without node the calling test is skipped, or fails in CI. */
     static Peers install() throws IOException, InterruptedException {
         if (!isThere("node") || !isThere("npm")) {
-            String notice = "SKIPPED: node and npm are not installed, so nothing is tested against nostr-tools";
-            if ("true".equals(System.getenv("CI"))) {
-                throw new AssertionError(notice);
-            }
-            System.out.println(notice);
-            Assume.assumeTrue(notice, false);
+            skip("node and npm are not installed, so nothing is tested against other software");
         }
         Path root = Path.of(System.getProperty("parley.root"));
         Path source = root.resolve("distribution/itests/peers");
         Path target = root.resolve("distribution/itests/target/peers");
         Files.createDirectories(target);
-        for (String file : List.of("package.json", "package-lock.json", ".npmrc", "peer.mjs", "ndk.mjs")) {
+        for (String file : List.of("package.json", "package-lock.json", ".npmrc", "peer.mjs", "ndk.mjs", "relay.mjs")) {
             Files.copy(source.resolve(file), target.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
-        if (!Files.isDirectory(target.resolve("node_modules/@nostr-dev-kit/ndk"))) {
+        Path installed = target.resolve("installed.json");
+        if (!Files.exists(installed) || Files.mismatch(installed, target.resolve("package-lock.json")) >= 0) {
             Process npm = new ProcessBuilder("npm", "ci", "--silent")
                     .directory(target.toFile())
                     .redirectErrorStream(true)
@@ -50,8 +49,24 @@ final class Peers {
             if (!npm.waitFor(5, TimeUnit.MINUTES) || npm.exitValue() != 0) {
                 throw new AssertionError("npm ci failed: " + Files.readString(target.resolve("npm.log")));
             }
+            Files.copy(target.resolve("package-lock.json"), installed, StandardCopyOption.REPLACE_EXISTING);
         }
         return new Peers(target);
+    }
+
+    /** Ends the calling test: as skipped, or in CI as failed. */
+    static void skip(String why) {
+        String notice = "SKIPPED: " + why;
+        if ("true".equals(System.getenv("CI"))) {
+            throw new AssertionError(notice);
+        }
+        System.out.println(notice);
+        Assume.assumeTrue(notice, false);
+    }
+
+    /** Whether npm had a package of that name for this machine. */
+    boolean has(String dependency) {
+        return Files.isDirectory(folder.resolve("node_modules").resolve(dependency));
     }
 
     private static boolean isThere(String program) {
@@ -87,6 +102,20 @@ final class Peers {
             throw new AssertionError("peer " + command + " failed: " + err);
         }
         return JSON.readTree(out);
+    }
+
+    /** Starts a command that goes on, such as {@code relay.mjs serve}; returns when it has printed its first line. */
+    Process start(String script, String command, ObjectNode arguments) throws IOException {
+        Path errors = Files.createTempFile(folder, "peer", ".err");
+        Process process = new ProcessBuilder("node", script, command, JSON.writeValueAsString(arguments))
+                .directory(folder.toFile())
+                .redirectError(errors.toFile())
+                .start();
+        String first = process.inputReader(StandardCharsets.UTF_8).readLine();
+        if (first == null) {
+            throw new AssertionError("peer " + command + " failed: " + Files.readString(errors));
+        }
+        return process;
     }
 
     static ObjectNode arguments() {
