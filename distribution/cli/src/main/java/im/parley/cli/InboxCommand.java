@@ -15,7 +15,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "inbox",
         description = {
-            "Shows messages in the order they appeared: time, who, state, text.",
+            "Shows messages in the order they appeared, late ones in their place: time, who, state, text.",
             "A message between two identities of this node is shown once, as its sender's; with --json, or for one"
                     + " identity with --as, each side is shown."
         },

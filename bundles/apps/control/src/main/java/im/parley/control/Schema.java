@@ -431,7 +431,8 @@ public final class Schema {
                 Access.USER,
                 false,
                 "message.list",
-                "Messages in the order they appeared: the newest, or those after a position.",
+                "The newest messages as they are to be read, late ones in their place; or those after a position in the"
+                        + " order they appeared.",
                 "The messages were not listed",
                 object("messages", listOf(MESSAGE)),
                 List.of(),

@@ -98,14 +98,18 @@ public interface Messenger {
     Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException;
 
     /**
-     * Messages of an account (or of all accounts if null), received and sent, in the order they were shown.
+     * Messages of an account (or of all accounts if null), received and sent, in the order they became visible: for
+     * whoever wants each once.
      *
      * @param after only those with a larger {@link Message#position}
      * @param limit 1 to 1,000
      */
     List<Message> messages(Scope scope, @Nullable String account, long after, int limit) throws ProviderException;
 
-    /** The newest {@code limit} messages, oldest first. */
+    /**
+     * The newest {@code limit} messages, as they are to be read: in the order they became visible, but for those that came
+     * after something their writer wrote later; they stand before it. Two messages never change places.
+     */
     List<Message> latest(Scope scope, @Nullable String account, int limit) throws ProviderException;
 
     /** Told of each message as it becomes visible; quick, any thread. Close to stop. */

@@ -29,6 +29,7 @@ import im.parley.api.storage.SpaceId;
  * UNSHOWN          account key                number     an authentic rumor of a kind that is not shown yet
  * SENDING          conversation id            -          last sequence number used
  * RECEIVING        conversation, key, device  -          last sequence number shown
+ * GAPS             conversation, key, device  seq        what was shown last before it, and the place of the missing ones
  * </pre>
  */
 public final class CircleRecords {
@@ -50,6 +51,7 @@ public final class CircleRecords {
     public static final int UNSHOWN = 24;
     public static final int SENDING = 25;
     public static final int RECEIVING = 26;
+    public static final int GAPS = 27;
 
     private CircleRecords() {}
 

@@ -4,6 +4,7 @@ import static im.parley.outbox.CircleRecords.ACCOUNTS;
 import static im.parley.outbox.CircleRecords.CONTACTS;
 import static im.parley.outbox.CircleRecords.COUNTERS;
 import static im.parley.outbox.CircleRecords.FRONTIERS;
+import static im.parley.outbox.CircleRecords.GAPS;
 import static im.parley.outbox.CircleRecords.MESSAGES;
 import static im.parley.outbox.CircleRecords.PEERS;
 import static im.parley.outbox.CircleRecords.RECEIVING;
@@ -76,6 +77,28 @@ final class Book {
 
     static void putReceiving(Tx tx, String stream, long seq) throws ProviderException {
         tx.put(RecordKey.of(RECEIVING, stream), new RecordOutput(1).number(seq).done());
+    }
+
+    /**
+     * Notes that a stream goes on with {@code seq} while the numbers after {@code last} are missing.
+     *
+     * @param place position of what is shown behind the missing ones
+     */
+    static void putGap(Tx tx, String stream, long last, long seq, long place) throws ProviderException {
+        tx.put(
+                RecordKey.of(GAPS, stream, seq),
+                new RecordOutput(1).number(last).number(place).done());
+    }
+
+    /** Where a message belongs that was missing when its successor was shown; 0 if it was not. */
+    static long placeInGap(Tx tx, String stream, long seq) throws ProviderException {
+        byte[] from = RecordKey.order(seq + 1);
+        for (Item item : tx.scan(new RecordKey.Range(GAPS, stream, from, new byte[0]), false, 1)) {
+            RecordInput in = new RecordInput(item.value(), 1);
+            // A number that was shown before is used again, by a device that forgot: what comes now is new.
+            return seq > in.number() ? in.number() : 0;
+        }
+        return 0;
     }
 
     // ---- accounts ----

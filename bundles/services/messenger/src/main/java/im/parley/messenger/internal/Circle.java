@@ -662,6 +662,7 @@ final class Circle implements OutboxHost {
             long position = Book.nextPosition(tx);
             Line line = new Line(
                     position,
+                    position,
                     rumor.id().hex(),
                     conversation.id(),
                     peer,
@@ -780,6 +781,9 @@ final class Circle implements OutboxHost {
             List<Of> cut = all.size() <= limit
                     ? all
                     : newest ? all.subList(all.size() - limit, all.size()) : all.subList(0, limit);
+            if (newest) {
+                cut.sort(Comparator.comparing(Of::line, Line.READING_ORDER));
+            }
             Map<PublicKey, Map<PublicKey, String>> names = new HashMap<>();
             List<Message> messages = new ArrayList<>();
             for (Of of : cut) {

@@ -43,7 +43,7 @@ import org.jspecify.annotations.Nullable;
  * and nothing of it was taken in. Thread-safe.
  */
 final class Intake {
-    /** How long a message waits for the ones its writer wrote before. */
+    /** How long a message waits for the ones its writer wrote before. Those that come later are put before it. */
     static final Duration HOLD_BACK = Duration.ofSeconds(3);
     /** Wraps are asked for from two days and an hour before the last sync. */
     private static final Duration SURE_TO_BE_FOUND = Duration.ofDays(2).plusMinutes(30);
@@ -440,10 +440,17 @@ final class Intake {
         }
         Room room = Room.of(self, rumor);
         ParleyTag tag = ParleyTag.of(rumor);
+        long place = 0;
         if (tag != null) {
             String stream = new Opened(rumor.id(), rumor.createdAt(), rumor, deliver.sender(), room, tag).stream();
-            if (tag.seq() > Book.receiving(tx, stream)) {
+            long last = Book.receiving(tx, stream);
+            if (tag.seq() > last) {
+                if (tag.seq() > last + 1) {
+                    Book.putGap(tx, stream, last, tag.seq(), Book.position(tx) + 1);
+                }
                 Book.putReceiving(tx, stream, tag.seq());
+            } else {
+                place = Book.placeInGap(tx, stream, tag.seq());
             }
             HybridClock.observe(tx, tag.clock(), nowMillis);
         }
@@ -460,6 +467,7 @@ final class Intake {
                 self,
                 new Line(
                         position,
+                        place > 0 ? place : position,
                         rumor.id().hex(),
                         conversation.id(),
                         room.peer(deliver.sender()),

@@ -4,11 +4,13 @@ import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.outbox.RecordInput;
 import im.parley.outbox.RecordOutput;
+import java.util.Comparator;
 
 /**
  * A visible message of one account, as kept.
  *
  * @param position order of becoming visible in the circle
+ * @param place its own position, or that of the message it belongs before because it came late
  * @param id hex rumor id
  * @param peer see {@link Room#peer}
  * @param sentAt epoch milliseconds by the writer's clock
@@ -17,6 +19,7 @@ import im.parley.outbox.RecordOutput;
  */
 record Line(
         long position,
+        long place,
         String id,
         String conversation,
         PublicKey peer,
@@ -30,7 +33,13 @@ record Line(
         String device,
         long seq,
         long clock) {
-    private static final int VERSION = 1;
+    /** What was written first stands first, as far as its writer's numbers say so; the rest as it became visible. */
+    static final Comparator<Line> READING_ORDER = Comparator.comparingLong(Line::place)
+            .thenComparing(line -> line.place() == line.position())
+            .thenComparingLong(Line::seq)
+            .thenComparingLong(Line::position);
+
+    private static final int VERSION = 2;
 
     byte[] write() throws ProviderException {
         return new RecordOutput(VERSION)
@@ -47,25 +56,41 @@ record Line(
                 .text(device)
                 .number(seq)
                 .number(clock)
+                .number(place)
                 .done();
     }
 
     static Line read(long position, byte[] value) throws ProviderException {
         RecordInput in = new RecordInput(value, VERSION);
+        String id = in.text();
+        String conversation = in.text();
+        PublicKey peer = PublicKey.of(in.bytes());
+        PublicKey author = PublicKey.of(in.bytes());
+        boolean outgoing = in.flag();
+        boolean elsewhere = in.flag();
+        int kind = in.count();
+        long sentAt = in.number();
+        String text = in.text();
+        String schemeId = in.text();
+        String device = in.text();
+        long seq = in.number();
+        long clock = in.number();
+        long place = in.version() < 2 ? position : in.number();
         return new Line(
                 position,
-                in.text(),
-                in.text(),
-                PublicKey.of(in.bytes()),
-                PublicKey.of(in.bytes()),
-                in.flag(),
-                in.flag(),
-                in.count(),
-                in.number(),
-                in.text(),
-                in.text(),
-                in.text(),
-                in.number(),
-                in.number());
+                place,
+                id,
+                conversation,
+                peer,
+                author,
+                outgoing,
+                elsewhere,
+                kind,
+                sentAt,
+                text,
+                schemeId,
+                device,
+                seq,
+                clock);
     }
 }

@@ -438,6 +438,34 @@ class MessengerTest {
         live(alice, stranger, 5);
         time.run(Duration.ofMillis(500));
         assertEquals("s5", a.texts(false).get(5), "late is better than never");
+        assertEquals(List.of("s1", "s2", "s3", "s4", "s5", "s6"), read(a), "and is read where it belongs");
+        a.kill();
+        a.boot();
+        time.run(Duration.ofSeconds(5));
+        assertEquals(List.of("s1", "s2", "s3", "s4", "s5", "s6"), read(a));
+    }
+
+    @Test
+    void aNumberThatIsUsedAgainHidesNothingInThePast() throws Exception {
+        PublicKey alice = a.create("Alice");
+        PublicKey stranger = b.create("Stranger");
+        time.run(Duration.ofSeconds(2));
+        for (int seq : List.of(1, 2, 5, 6)) {
+            live(alice, stranger, seq);
+            time.run(Duration.ofSeconds(4));
+        }
+        // A device that was set back to an old state counts from there again.
+        live(alice, stranger, 2, "again 2");
+        live(alice, stranger, 6, "again 6");
+        time.run(Duration.ofSeconds(5));
+        assertEquals(List.of("s1", "s2", "s5", "s6", "again 2", "again 6"), read(a));
+        live(alice, stranger, 4);
+        time.run(Duration.ofSeconds(5));
+        assertEquals(List.of("s1", "s2", "s4", "s5", "s6", "again 2", "again 6"), read(a));
+        assertEquals(
+                List.of("s4", "again 6"),
+                a.api().latest(SCOPE, null, 2).stream().map(Message::text).toList(),
+                "what came last is among the newest wherever it stands");
     }
 
     @Test
@@ -599,14 +627,24 @@ class MessengerTest {
 
     // ---- the scene ----
 
+    private static List<String> read(SimulatedNode node) {
+        return node.calm(() -> node.api().latest(SCOPE, null, 1_000)).stream()
+                .map(Message::text)
+                .toList();
+    }
+
     private void live(PublicKey to, PublicKey from, long seq) throws ProtocolException {
+        live(to, from, seq, "s" + seq);
+    }
+
+    private void live(PublicKey to, PublicKey from, long seq, String text) throws ProtocolException {
         long now = 1_790_000_000;
         Rumor rumor = EventHash.rumor(
                 from,
                 now + seq,
                 14,
                 List.of(List.of("p", to.hex()), new ParleyTag("d1", seq, HybridClock.of((now + seq) * 1000)).tag()),
-                "s" + seq);
+                text);
         relays.relay(OWN_A).put(wrap(to, rumor, now));
     }
 
