@@ -4,6 +4,8 @@ import im.parley.launcher.Json;
 import im.parley.launcher.NodeDirectory;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
@@ -22,6 +24,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.locks.LockSupport;
 import jdk.net.ExtendedSocketOptions;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +32,11 @@ import org.jspecify.annotations.Nullable;
 final class NodeClient implements AutoCloseable {
     /** Longer than the longest call of the schema takes. */
     private static final Duration ANSWER_WITHIN = Duration.ofSeconds(60);
+
+    /** Longer than a node that is well leaves a client waiting. */
+    private static final Duration CONNECT_WITHIN = Duration.ofSeconds(2);
+
+    private static final long CONNECT_POLL_NANOS = 20_000_000;
 
     /** What a node that hung up had said before is there already. */
     private static final Duration LAST_WORDS_WITHIN = Duration.ofSeconds(1);
@@ -74,12 +82,11 @@ final class NodeClient implements AutoCloseable {
         }
         SocketChannel channel = null;
         try {
-            channel = SocketChannel.open(UnixDomainSocketAddress.of(card.socket()));
+            channel = connected(card.socket());
             if (!channel.getOption(ExtendedSocketOptions.SO_PEERCRED).user().equals(owner)) {
                 closeQuietly(channel);
                 throw foreign(card.socket());
             }
-            channel.configureBlocking(false);
             return new NodeClient(channel, Selector.open());
         } catch (IOException dead) {
             closeQuietly(channel);
@@ -88,6 +95,28 @@ final class NodeClient implements AutoCloseable {
                 throw Failure.denied(card.socket());
             }
             return null;
+        }
+    }
+
+    /** A connection that never blocks; while more clients wait than the system lets wait, it is tried again for a moment. */
+    private static SocketChannel connected(Path socket) throws IOException {
+        long deadline = System.nanoTime() + CONNECT_WITHIN.toNanos();
+        while (true) {
+            SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+            try {
+                channel.configureBlocking(false);
+                if (channel.connect(UnixDomainSocketAddress.of(socket))) {
+                    return channel;
+                }
+                throw new IOException("there is no room for another client");
+            } catch (IOException e) {
+                closeQuietly(channel);
+                boolean absent = e instanceof ConnectException || !Files.isWritable(socket);
+                if (absent || System.nanoTime() > deadline) {
+                    throw e;
+                }
+                LockSupport.parkNanos(CONNECT_POLL_NANOS);
+            }
         }
     }
 

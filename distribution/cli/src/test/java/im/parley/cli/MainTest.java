@@ -16,6 +16,7 @@ import java.io.PrintStream;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -666,6 +667,36 @@ class MainTest {
                     assertEquals("node.silent", silent.code());
                     assertEquals(Exit.UNAVAILABLE, silent.exit());
                 }
+            }
+        }
+    }
+
+    /** One that has hung for so long that the system takes no more connections for it. */
+    @Test
+    void nodeThatHangsForLongIsNotWaitedForWithoutEnd() throws Exception {
+        new FakeNode(data).close();
+        UnixDomainSocketAddress address = UnixDomainSocketAddress.of(data.resolve("s"));
+        Files.delete(data.resolve("s"));
+        List<SocketChannel> waiting = new ArrayList<>();
+        try (ServerSocketChannel hung = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+                HeldDirectory node = HeldDirectory.by(data, true, "ready")) {
+            hung.bind(address, 1);
+            for (int i = 0; i < 5; i++) {
+                SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+                waiting.add(channel);
+                channel.configureBlocking(false);
+                try {
+                    channel.connect(address);
+                } catch (IOException full) {
+                    break;
+                }
+            }
+            assertTimeoutPreemptively(Duration.ofSeconds(30), () -> assertEquals(Exit.UNAVAILABLE, run("status")));
+            assertTrue(err().contains("Code: node.unreachable"), err());
+            assertTrue(node.isAlive());
+        } finally {
+            for (SocketChannel channel : waiting) {
+                channel.close();
             }
         }
     }
