@@ -56,7 +56,7 @@ public class ContainerIT {
         }
         await(
                 "all slots are there and filled",
-                () -> slots().size() == 7 && slots().stream().allMatch(Slot.Status::filled));
+                () -> slots().size() == 8 && slots().stream().allMatch(Slot.Status::filled));
         await("the messenger is there", () -> context.getServiceReference(Messenger.class) != null);
     }
 
@@ -87,6 +87,7 @@ public class ContainerIT {
                 Map.of(
                         "curve", "im.parley.curve.secp256k1~main",
                         "identity", "im.parley.identity.local~main",
+                        "policy.limits", "im.parley.policy.limits~main",
                         "scheme", "im.parley.scheme.nip17~main",
                         "storage.events", "im.parley.storage.derby.events~main",
                         "storage.records", "im.parley.storage.derby.records~main",

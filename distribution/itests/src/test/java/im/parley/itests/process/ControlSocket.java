@@ -11,9 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.stream.Stream;
 
 /** The control surface without a command line in between, for tests that send much. One call at a time. */
 final class ControlSocket implements AutoCloseable {
@@ -27,12 +25,8 @@ final class ControlSocket implements AutoCloseable {
     }
 
     static ControlSocket open(DistributionNode node) throws IOException {
-        try (Stream<Path> files = Files.walk(node.base().resolve("run"))) {
-            Path socket = files.filter(file -> file.toString().endsWith(".sock"))
-                    .findFirst()
-                    .orElseThrow(() -> new IOException("no control socket"));
-            return open(socket);
-        }
+        JsonNode card = Peers.JSON.readTree(node.data().resolve("node.json").toFile());
+        return open(Path.of(card.path("socket").asText()));
     }
 
     static ControlSocket open(Path socket) throws IOException {
