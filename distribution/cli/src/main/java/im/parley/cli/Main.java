@@ -91,6 +91,11 @@ public final class Main {
         commands.put("slots", () -> new CommandLine(new SlotsCommand(invocation)));
         commands.put("swap", () -> new CommandLine(new SwapCommands.Swap(invocation)));
         commands.put("undo", () -> new CommandLine(new SwapCommands.Undo(invocation)));
+        commands.put(
+                "audit",
+                () -> new CommandLine(new AuditGroup())
+                        .addSubcommand(new AuditCommands.ListAll(invocation))
+                        .addSubcommand(new AuditCommands.Verify(invocation)));
         commands.put("guide", () -> new CommandLine(new GuideCommand(invocation)));
         commands.put("version", () -> new CommandLine(new VersionCommand(invocation)));
         return commands;
@@ -160,6 +165,9 @@ public final class Main {
 
     @Command(name = "contact", description = "Whom you know: add and list contacts.")
     private static final class ContactGroup extends Group {}
+
+    @Command(name = "audit", description = "The log of what was done to this node, and whether it is whole.")
+    private static final class AuditGroup extends Group {}
 
     @Command(name = "relay", description = "Your inbox relays, and this node's own relay.")
     private static final class RelayGroup extends Group {}

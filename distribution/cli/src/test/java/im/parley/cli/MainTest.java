@@ -147,6 +147,26 @@ class MainTest {
     }
 
     @Test
+    void theAuditLogNeedsNoNode() throws Exception {
+        assertEquals(Exit.OK, run("audit", "list"));
+        assertEquals("Nothing was done to this node yet.\n", out());
+        out.reset();
+        assertEquals(Exit.OK, run("audit", "verify"));
+        assertEquals("All 0 entries are as they were written.\n", out());
+        out.reset();
+        Files.writeString(
+                data.resolve("audit.jsonl"),
+                "{\"n\":1,\"at\":\"2026-11-26T12:00:00Z\",\"act\":\"start\","
+                        + "\"features\":[\"a\",\"b\"],\"entry\":0,\"prev\":\"\",\"hash\":\"\"}\n");
+        assertEquals(Exit.OK, run("audit", "list"));
+        assertTrue(out().contains("start") && out().contains("features a, b"), out());
+        assertFalse(out().contains("entry"), out());
+        assertEquals(Exit.REFUSED, run("audit", "verify"));
+        assertTrue(err().contains("Entry 1 does not follow the one before it."), err());
+        assertTrue(err().contains("Code: audit.broken"), err());
+    }
+
+    @Test
     void stoppingNothingIsFine() {
         assertEquals(Exit.OK, run("stop"));
     }

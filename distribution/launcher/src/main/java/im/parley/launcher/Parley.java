@@ -82,6 +82,13 @@ public final class Parley implements AutoCloseable {
         prepared.options().keep(directory.sub(StartOptions.FILE));
         directory.writeCard(new NodeDirectory.Card(
                 prepared.socket(), ProcessHandle.current().pid(), lock.version()));
+        Map<String, Object> started = new LinkedHashMap<>();
+        started.put("version", lock.version());
+        started.put("generation", plan.generation());
+        started.put("features", plan.features());
+        started.put("portBase", prepared.options().portBase());
+        started.put("relayUrls", prepared.options().relayUrls());
+        record(prepared.audit(), "start", started);
         LOG.info("ready");
         return new Parley(
                 directory,
@@ -90,6 +97,19 @@ public final class Parley implements AutoCloseable {
                 lock.version(),
                 plan.generation(),
                 prepared.options().portBase());
+    }
+
+    private static void record(AuditLog audit, String act, Map<String, Object> what) throws LauncherException {
+        try {
+            audit.add(act, what);
+        } catch (IOException e) {
+            throw new LauncherException(
+                    "audit.not-written",
+                    "The node did not start.",
+                    "Its audit log cannot be written: " + e.getMessage() + ".",
+                    "Make room, or correct the owner of the data directory and of the directory of the device key.",
+                    e);
+        }
     }
 
     /** The lock goes only with what it protects: a part that still runs may still write. */
@@ -116,7 +136,7 @@ public final class Parley implements AutoCloseable {
         }
     }
 
-    private record Prepared(LaunchPlan plan, Path socket, StartOptions options, StackDesk desk) {}
+    private record Prepared(LaunchPlan plan, Path socket, StartOptions options, StackDesk desk, AuditLog audit) {}
 
     private static Prepared prepare(ParleyConfig config, DistributionLock lock, NodeDirectory directory)
             throws LauncherException {
@@ -132,16 +152,25 @@ public final class Parley implements AutoCloseable {
         }
         StackFiles stack = new StackFiles(directory.sub("stack"));
         StackFiles.Numbered before = stack.current();
-        StackDesk desk = new StackDesk(stack, directory.sub("stack"), InstantSource.system());
+        NodeDirectory.ownerOnly(options.stateDir(), "data.unusable", "The directory of the device key cannot be used.");
+        AuditLog audit = AuditLog.open(directory.root(), options.stateDir(), InstantSource.system());
+        StackDesk desk = new StackDesk(stack, directory.sub("stack"), InstantSource.system(), audit);
         desk.settle(before == null ? 0 : before.number());
         StackFiles.Numbered current = currentStack(stack, config.home(), lock, options.features());
+        if (before == null || before.number() != current.number()) {
+            Map<String, Object> written = new LinkedHashMap<>();
+            written.put("generation", current.number());
+            written.put("version", lock.version());
+            written.put("lock", lock.hash());
+            written.put("features", current.generation().features());
+            record(audit, "stack", written);
+        }
         List<LaunchPlan.Install> installs = new ArrayList<>();
         for (Generation.BundleEntry bundle : current.generation().bundles()) {
             installs.add(new LaunchPlan.Install(bundle.bsn(), jars.verified(bundle.sha256()), bundle.startLevel()));
         }
         jars.keepOnly(stack.prune(current.number()));
 
-        NodeDirectory.ownerOnly(options.stateDir(), "data.unusable", "The directory of the device key cannot be used.");
         Path socket = NodeDirectory.socketFor(directory.root(), config.runtimeDir());
         Placeholders placeholders = new Placeholders(
                 values(config, lock, options, directory, socket, current),
@@ -164,7 +193,7 @@ public final class Parley implements AutoCloseable {
                 installs,
                 configurations,
                 Container.frameworkProperties(directory.root().resolve(NodeDirectory.CACHE)));
-        return new Prepared(plan, socket, options, desk);
+        return new Prepared(plan, socket, options, desk, audit);
     }
 
     /**

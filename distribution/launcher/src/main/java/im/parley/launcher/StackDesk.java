@@ -39,11 +39,13 @@ final class StackDesk implements Function<Map<String, Object>, Map<String, Objec
     private final StackFiles stack;
     private final Path journal;
     private final InstantSource clock;
+    private final AuditLog audit;
 
-    StackDesk(StackFiles stack, Path directory, InstantSource clock) {
+    StackDesk(StackFiles stack, Path directory, InstantSource clock, AuditLog audit) {
         this.stack = stack;
         this.journal = directory.resolve(JOURNAL);
         this.clock = clock;
+        this.audit = audit;
     }
 
     @Override
@@ -76,10 +78,19 @@ final class StackDesk implements Function<Map<String, Object>, Map<String, Objec
         // A preference list may hold instances of the moment behind one that is kept.
         List<String> kept =
                 select.stream().filter(generation.configurations()::containsKey).toList();
-        if (before == null || kept.isEmpty() || !kept.get(0).equals(select.get(0))) {
+        boolean lasts = before != null && !kept.isEmpty() && kept.get(0).equals(select.get(0));
+        long entry = lasts ? nextEntry() : 0;
+        Map<String, Object> act = new LinkedHashMap<>();
+        act.put("entry", entry);
+        act.put("slot", slot);
+        act.put("select", select);
+        act.put("who", Json.text(request, "who"));
+        act.put("why", Json.text(request, "why"));
+        act.put("undoes", request.get("undoes") instanceof Long undone ? undone : 0L);
+        audit.add("swap", act);
+        if (!lasts || before == null) {
             return Map.of();
         }
-        long entry = nextEntry();
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("entry", entry);
         line.put("phase", "begun");
@@ -106,6 +117,8 @@ final class StackDesk implements Function<Map<String, Object>, Map<String, Objec
             line.put(number, Json.number(request, number));
         }
         append(line);
+        line.keySet().removeAll(Set.of("phase", "at"));
+        audit.add("swap.done", line);
         return Map.of();
     }
 
@@ -166,7 +179,9 @@ final class StackDesk implements Function<Map<String, Object>, Map<String, Objec
             }
             for (Map<String, Object> begun : open.values()) {
                 boolean switched = generation > Json.number(begun, "previous");
-                append(step(Json.number(begun, "entry"), switched ? "switched" : "abandoned", generation));
+                String phase = switched ? "switched" : "abandoned";
+                append(step(Json.number(begun, "entry"), phase, generation));
+                audit.add("swap." + phase, Map.of("entry", Json.number(begun, "entry"), "generation", generation));
                 LOG.warn(
                         "A swap of slot {} to {} was cut off by the end of the node; it starts with the {} one",
                         begun.get("slot"),

@@ -43,9 +43,19 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
         if (last == null) {
             return defaults.changedBy(config);
         }
-        // Data that was restored for another user or on another machine has its key where that one keeps keys.
-        Path state = Files.isDirectory(last.stateDir.resolve(DEVICES)) ? last.stateDir : defaultState;
-        return new StartOptions(last.portBase, last.features, last.relayUrls, state).changedBy(config);
+        return new StartOptions(last.portBase, last.features, last.relayUrls, last.stateDirOr(defaultState))
+                .changedBy(config);
+    }
+
+    /** Where the device key of that node is, or will be. */
+    static Path stateDir(Path file, Path defaultState) throws LauncherException {
+        StartOptions last = kept(file);
+        return last == null ? defaultState : last.stateDirOr(defaultState);
+    }
+
+    /** Data that was restored for another user or on another machine has its key where that one keeps keys. */
+    private Path stateDirOr(Path defaultState) {
+        return Files.isDirectory(stateDir.resolve(DEVICES)) ? stateDir : defaultState;
     }
 
     private StartOptions changedBy(ParleyConfig config) {

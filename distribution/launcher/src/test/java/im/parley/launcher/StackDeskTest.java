@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +23,13 @@ class StackDeskTest {
     @TempDir
     Path directory = Path.of("unset");
 
-    private StackDesk desk() {
-        return new StackDesk(new StackFiles(directory), directory, () -> Instant.parse("2026-11-26T12:00:00Z"));
+    private StackDesk desk() throws LauncherException {
+        InstantSource clock = () -> Instant.parse("2026-11-26T12:00:00Z");
+        return new StackDesk(
+                new StackFiles(directory),
+                directory,
+                clock,
+                AuditLog.open(directory, directory.resolve("state"), clock));
     }
 
     @BeforeEach

@@ -6,6 +6,7 @@ import static org.junit.Assert.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,6 +88,17 @@ public class SwapCrashIT {
                 node.json("status").path("generation").asLong());
         String journal = Files.readString(node.data().resolve("stack/journal.jsonl"));
         assertTrue(journal, journal.contains("\"why\":\"enough\""));
+
+        JsonNode whole = node.json("audit", "verify");
+        assertTrue(whole.toString(), whole.path("attested").asBoolean());
+        JsonNode newest = node.json("audit", "list", "-n", "2").path("entries").get(0);
+        assertEquals("swap", newest.path("act").asText());
+        assertEquals("enough", newest.path("what").path("why").asText());
+        Path log = node.data().resolve("audit.jsonl");
+        Files.writeString(log, Files.readString(log).replace("\"why\":\"enough\"", "\"why\":\"nothing\""));
+        DistributionNode.Result forged = node.run("", "audit", "verify");
+        assertEquals(1, forged.exit());
+        assertTrue(forged.err(), forged.err().contains("Code: audit.broken"));
     }
 
     private String curve() throws Exception {
