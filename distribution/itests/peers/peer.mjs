@@ -106,6 +106,13 @@ const commands = {
     return commands.publish({ url, sk, kind: 10050, tags: relays.map(r => ['relay', r]) })
   },
 
+  // A list as no honest client writes it: these addresses, and then one more for each number up to that many in all.
+  async longInboxRelays({ url, sk, relays, more, total }) {
+    const all = [...relays]
+    while (all.length < total) all.push(more + all.length)
+    return commands.publish({ url, sk, kind: 10050, tags: all.map(r => ['relay', r]) })
+  },
+
   async send({ url, sk, to, text }) {
     const relay = await connect(url)
     const wrap = nip17.wrapEvent(bytes(sk), { publicKey: to }, text)
