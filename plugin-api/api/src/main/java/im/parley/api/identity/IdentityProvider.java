@@ -21,7 +21,16 @@ public interface IdentityProvider {
     PublicKey create(char @Nullable [] passphrase) throws ProviderException;
 
     /**
-     * Keeps an existing key; the same key again is fine.
+     * Whose key this is; keeps nothing and changes nothing. The core asks before {@link #importKey}, so that an import it
+     * refuses leaves everything as it was.
+     *
+     * @param secretKey 32 bytes, not kept; the caller overwrites its array
+     * @throws ProviderException {@code REJECTED crypto.bad-secret}
+     */
+    PublicKey identify(byte[] secretKey) throws ProviderException;
+
+    /**
+     * Keeps an existing key; the same key again is fine, and gets the passphrase if one is given.
      *
      * @param secretKey 32 bytes, copied; the caller overwrites its array
      * @throws ProviderException {@code REJECTED crypto.bad-secret}

@@ -106,7 +106,7 @@ final class LocalIdentities implements KeyExport, IdentityProvider, AutoCloseabl
     }
 
     @Override
-    public PublicKey importKey(byte[] secretKey, char @Nullable [] passphrase) throws ProviderException {
+    public PublicKey identify(byte[] secretKey) throws ProviderException {
         checkOpen();
         if (secretKey.length != SECRET_KEY) {
             throw new ProviderException(
@@ -114,10 +114,14 @@ final class LocalIdentities implements KeyExport, IdentityProvider, AutoCloseabl
                     "crypto.bad-secret",
                     "A secret key has 32 bytes, not " + secretKey.length + ". Check what was pasted.");
         }
-        PublicKey identity;
         try (Lease<Secp256k1> lease = curve.acquire()) {
-            identity = PublicKey.of(lease.get().publicKey(secretKey));
+            return PublicKey.of(lease.get().publicKey(secretKey));
         }
+    }
+
+    @Override
+    public PublicKey importKey(byte[] secretKey, char @Nullable [] passphrase) throws ProviderException {
+        PublicKey identity = identify(secretKey);
         // The same key again without a passphrase must not take away the one it has.
         if (passphrase != null || !secrets.names().contains(name(identity))) {
             secrets.write(name(identity), secretKey, passphrase);

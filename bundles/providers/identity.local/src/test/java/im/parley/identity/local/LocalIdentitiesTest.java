@@ -255,6 +255,16 @@ class LocalIdentitiesTest {
     }
 
     @Test
+    void whoseAKeyIsCanBeAskedWithoutKeepingIt() throws Exception {
+        byte[] secretKey = key(7);
+        PublicKey identity = identities.identify(secretKey);
+        assertEquals(List.of(), identities.list());
+        assertEquals(identity, identities.importKey(secretKey, null));
+        refused(Kind.REJECTED, "crypto.bad-secret", () -> identities.identify(new byte[32]));
+        refused(Kind.REJECTED, "crypto.bad-secret", () -> identities.identify(new byte[31]));
+    }
+
+    @Test
     void theSameKeyAgainIsFineAndKeepsItsPassphrase() throws Exception {
         byte[] secretKey = key(7);
         PublicKey identity = identities.importKey(secretKey, "correct horse".toCharArray());

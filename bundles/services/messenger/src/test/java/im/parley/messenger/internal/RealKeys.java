@@ -29,6 +29,7 @@ class RealKeys implements IdentityProvider {
     private final Secp256k1 curve;
     private final SecureRandom random;
     private final Map<PublicKey, byte[]> secrets = new ConcurrentHashMap<>();
+    final Map<PublicKey, String> passphrases = new ConcurrentHashMap<>();
 
     RealKeys(Secp256k1 curve, SecureRandom random) {
         this.curve = curve;
@@ -46,9 +47,17 @@ class RealKeys implements IdentityProvider {
     }
 
     @Override
+    public PublicKey identify(byte[] secretKey) throws ProviderException {
+        return PublicKey.of(curve.publicKey(secretKey));
+    }
+
+    @Override
     public PublicKey importKey(byte[] secretKey, char @Nullable [] passphrase) throws ProviderException {
-        PublicKey key = PublicKey.of(curve.publicKey(secretKey));
+        PublicKey key = identify(secretKey);
         secrets.put(key, secretKey.clone());
+        if (passphrase != null) {
+            passphrases.put(key, new String(passphrase));
+        }
         return key;
     }
 

@@ -49,6 +49,11 @@ public final class SimulatedKeys implements IdentityProvider {
     }
 
     @Override
+    public PublicKey identify(byte[] secretKey) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public PublicKey importKey(byte[] secretKey, char @Nullable [] passphrase) {
         throw new UnsupportedOperationException();
     }
