@@ -28,7 +28,8 @@ public interface Messenger {
     Account createAccount(Scope scope, String name, char @Nullable [] passphrase) throws ProviderException;
 
     /**
-     * As {@link #createAccount}, with a key that exists.
+     * As {@link #createAccount}, with a key that exists. A refusal changes nothing, also not the passphrase of a key that is
+     * known already.
      *
      * @param key {@code nsec1…} or {@code ncryptsec1…} (NIP-49)
      * @param password opens an {@code ncryptsec1…}; null for an {@code nsec1…}

@@ -286,21 +286,24 @@ final class Circle implements OutboxHost {
 
     // ---- accounts ----
 
-    /** How an identity's key comes to the provider. */
+    /** Asks the provider for a key: to make it, to take it, or only whose it is. */
     @FunctionalInterface
     private interface KeySource {
-        PublicKey keep(IdentityProvider identities) throws ProviderException;
+        PublicKey of(IdentityProvider identities) throws ProviderException;
     }
 
     Messenger.Account createAccount(String wanted, char @Nullable [] passphrase) throws ProviderException {
-        return addAccount(wanted, identities -> identities.create(passphrase));
+        return addAccount(wanted, null, identities -> identities.create(passphrase));
     }
 
     Messenger.Account importAccount(String wanted, char[] key, char @Nullable [] password, char @Nullable [] passphrase)
             throws ProviderException {
         byte[] secretKey = SealedKeys.open(key, password);
         try {
-            return addAccount(wanted, identities -> identities.importKey(secretKey, passphrase));
+            return addAccount(
+                    wanted,
+                    identities -> identities.identify(secretKey),
+                    identities -> identities.importKey(secretKey, passphrase));
         } finally {
             Arrays.fill(secretKey, (byte) 0);
         }
@@ -326,16 +329,22 @@ final class Circle implements OutboxHost {
         }
     }
 
-    private Messenger.Account addAccount(String wanted, KeySource key) throws ProviderException {
+    /** @param whose tells the key before anything is kept: a refusal must change nothing; null if it is a new one */
+    private Messenger.Account addAccount(String wanted, @Nullable KeySource whose, KeySource key)
+            throws ProviderException {
         String name = Names.checked(wanted, "identity.bad-name");
         synchronized (changing) {
-            space.transact(tx -> {
-                free(tx, name);
-                return true;
-            });
             PublicKey pubkey;
             try (Lease<IdentityProvider> lease = services.identity().acquire()) {
-                pubkey = key.keep(lease.get());
+                PublicKey expected = whose == null ? null : whose.of(lease.get());
+                space.transact(tx -> {
+                    free(tx, name);
+                    if (expected != null) {
+                        unknown(tx, expected);
+                    }
+                    return true;
+                });
+                pubkey = key.of(lease.get());
             }
             URI own = ownRelay();
             List<Account.Inbox> inboxes = own == null ? List.of() : List.of(new Account.Inbox(own, false));
