@@ -3,11 +3,11 @@ package im.parley.cipher;
 import java.nio.CharBuffer;
 import java.text.Normalizer;
 import java.util.Arrays;
-import org.bouncycastle.crypto.generators.SCrypt;
 
 /**
- * Secret keys sealed by a password (NIP-49): scrypt with r = 8 and p = 1, then XChaCha20-Poly1305. Thread-safe; each call
- * takes the memory that its cost says, {@link #memoryBytes}, for its whole duration.
+ * Secret keys sealed by a password (NIP-49): scrypt with r = 8 and p = 1, then XChaCha20-Poly1305. Thread-safe; calls take
+ * their memory one after the other, so all together take what one of them may. A call that may take less than its cost
+ * says, {@link #memoryBytes}, takes longer instead, up to half a minute.
  */
 public final class Nip49 {
     /** Bytes of a sealed key. */
@@ -21,7 +21,6 @@ public final class Nip49 {
     public static final int LOG_N = 16;
 
     private static final int VERSION = 2;
-    private static final int BLOCK = 8;
     private static final int MAX_LOG_N = 22;
     /** Where the byte of the handling is. */
     private static final int HANDLING_AT = 2 + SALT + NONCE;
@@ -38,9 +37,9 @@ public final class Nip49 {
 
     private Nip49() {}
 
-    /** Memory that sealing or opening takes at that cost, in bytes. */
+    /** Memory that sealing or opening takes at that cost if it may, in bytes. */
     public static long memoryBytes(int logN) {
-        return 128L * BLOCK << logN;
+        return Scrypt.memoryBytes(logN);
     }
 
     /**
@@ -51,14 +50,22 @@ public final class Nip49 {
      * @param logN 1 to 22
      * @param salt {@value #SALT} random bytes
      * @param nonce {@value #NONCE} random bytes
-     * @throws CipherException {@code crypto.bad-unicode} if the password has lone surrogates
+     * @param mostMemoryBytes what it may take
+     * @throws CipherException {@code crypto.bad-unicode} if the password has lone surrogates, {@code key.too-costly}
      */
-    public static byte[] seal(char[] password, byte[] secret, int logN, byte[] salt, byte[] nonce, Handling handling)
+    public static byte[] seal(
+            char[] password,
+            byte[] secret,
+            int logN,
+            byte[] salt,
+            byte[] nonce,
+            Handling handling,
+            long mostMemoryBytes)
             throws CipherException {
         if (secret.length != SECRET || salt.length != SALT || nonce.length != NONCE || logN < 1 || logN > MAX_LOG_N) {
             throw new IllegalArgumentException("a key of 32 bytes, a salt of 16, a nonce of 24 and a cost of 1 to 22");
         }
-        byte[] key = key(password, salt, logN);
+        byte[] key = key(password, salt, logN, mostMemoryBytes);
         try {
             byte[] associated = {(byte) handling.ordinal()};
             byte[] cipherText = XChaCha20Poly1305.seal(key, nonce, associated, secret);
@@ -80,8 +87,8 @@ public final class Nip49 {
      *
      * @param mostMemoryBytes what it may take; a file must not be able to take the node down
      * @return the secret key; the caller overwrites it
-     * @throws CipherException {@code crypto.bad-payload}, {@code crypto.unsupported-version}, {@code key.too-costly}, {@code
-     *     crypto.bad-mac} for another password or a changed byte
+     * @throws CipherException {@code crypto.bad-payload}, {@code crypto.unsupported-version}, {@code key.too-costly} if it
+     *     would take more than half a minute in so much memory, {@code crypto.bad-mac} for another password or a changed byte
      */
     public static byte[] open(char[] password, byte[] sealed, long mostMemoryBytes) throws CipherException {
         if (sealed.length != SEALED) {
@@ -94,12 +101,7 @@ public final class Nip49 {
         if (logN < 1 || sealed[HANDLING_AT] < 0 || sealed[HANDLING_AT] >= Handling.values().length) {
             throw new CipherException("crypto.bad-payload", "The sealed key is not one of NIP-49.");
         }
-        if (logN > MAX_LOG_N || memoryBytes(logN) > mostMemoryBytes) {
-            throw new CipherException(
-                    "key.too-costly",
-                    "Opening this key takes 2^" + logN + " rounds of scrypt, more memory than is allowed here.");
-        }
-        byte[] key = key(password, Arrays.copyOfRange(sealed, 2, 2 + SALT), logN);
+        byte[] key = key(password, Arrays.copyOfRange(sealed, 2, 2 + SALT), logN, mostMemoryBytes);
         try {
             return XChaCha20Poly1305.open(
                     key,
@@ -111,13 +113,19 @@ public final class Nip49 {
         }
     }
 
-    private static byte[] key(char[] password, byte[] salt, int logN) throws CipherException {
+    private static byte[] key(char[] password, byte[] salt, int logN, long mostMemoryBytes) throws CipherException {
+        if (logN > MAX_LOG_N || !Scrypt.affordable(logN, mostMemoryBytes)) {
+            throw new CipherException(
+                    "key.too-costly",
+                    "This key takes 2^" + logN + " rounds of scrypt, and there is not enough memory here to do them in"
+                            + " half a minute.");
+        }
         // The normal form is a string that cannot be overwritten; it is short-lived.
         char[] normal = Normalizer.normalize(CharBuffer.wrap(password), Normalizer.Form.NFKC)
                 .toCharArray();
         byte[] utf8 = Utf8.encode(normal);
         try {
-            return SCrypt.generate(utf8, salt, 1 << logN, BLOCK, 1, XChaCha20Poly1305.KEY);
+            return Scrypt.derive(utf8, salt, logN, mostMemoryBytes, XChaCha20Poly1305.KEY);
         } finally {
             Arrays.fill(normal, '\0');
             Arrays.fill(utf8, (byte) 0);

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 class Nip49Test {
     private static final long MUCH = 1L << 30;
     private static final int CHEAP = 4;
+    /** Of a node as it is started. */
+    private static final long HEAP = 256L << 20;
 
     private final RandomGenerator random = Seeds.generator("Nip49Test");
 
@@ -25,7 +27,13 @@ class Nip49Test {
 
     private byte[] sealed(String password, byte[] secret, int logN) throws CipherException {
         return Nip49.seal(
-                password.toCharArray(), secret, logN, bytes(Nip49.SALT), bytes(Nip49.NONCE), Nip49.Handling.UNTRACKED);
+                password.toCharArray(),
+                secret,
+                logN,
+                bytes(Nip49.SALT),
+                bytes(Nip49.NONCE),
+                Nip49.Handling.UNTRACKED,
+                HEAP / 3);
     }
 
     private static String code(String password, byte[] sealed, long most) {
@@ -50,7 +58,7 @@ class Nip49Test {
         for (int bit = 0; bit < sealed.length * 8; bit++) {
             byte[] changed = sealed.clone();
             changed[bit / 8] ^= (byte) (1 << bit % 8);
-            String code = code("open sesame", changed, 1 << 22);
+            String code = code("open sesame", changed, 1 << 17);
             assertTrue(
                     code.equals("crypto.bad-mac")
                             || code.equals("crypto.unsupported-version")
@@ -65,10 +73,30 @@ class Nip49Test {
     void aFileCannotAskForMoreThanIsAllowed() throws Exception {
         byte[] sealed = sealed("open sesame", bytes(Nip49.SECRET), CHEAP);
         assertEquals(1L << 26, Nip49.memoryBytes(Nip49.LOG_N), "64 MiB");
-        for (int logN = 17; logN < 128; logN++) {
+        for (int logN = 21; logN < 128; logN++) {
             sealed[1] = (byte) logN;
-            assertEquals("key.too-costly", code("open sesame", sealed, 1L << 26));
+            assertEquals("key.too-costly", code("open sesame", sealed, HEAP / 3));
         }
+        assertEquals(
+                "key.too-costly",
+                assertThrows(
+                                CipherException.class,
+                                () -> Nip49.seal(
+                                        "open sesame".toCharArray(),
+                                        bytes(Nip49.SECRET),
+                                        22,
+                                        bytes(Nip49.SALT),
+                                        bytes(Nip49.NONCE),
+                                        Nip49.Handling.SECURE,
+                                        HEAP / 3))
+                        .code());
+    }
+
+    @Test
+    void whatOtherClientsSealOpensOnASmallHeap() throws Exception {
+        byte[] secret = bytes(Nip49.SECRET);
+        byte[] sealed = sealed("open sesame", secret, 18);
+        assertArrayEquals(secret, Nip49.open("open sesame".toCharArray(), sealed, HEAP / 3));
     }
 
     @Test

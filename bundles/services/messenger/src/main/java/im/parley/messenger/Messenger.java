@@ -28,7 +28,8 @@ public interface Messenger {
     Account createAccount(Scope scope, String name, char @Nullable [] passphrase) throws ProviderException;
 
     /**
-     * As {@link #createAccount}, with a key that exists. A refusal changes nothing, also not the passphrase of a key that is
+     * As {@link #createAccount}, with a key that exists. A key that was sealed at a high cost takes up to half a minute, and
+     * those of several calls one after the other. A refusal changes nothing, also not the passphrase of a key that is
      * known already.
      *
      * @param key {@code nsec1…} or {@code ncryptsec1…} (NIP-49)

@@ -14,8 +14,8 @@ final class SealedKeys {
     private static final int LEAST_CHARACTERS = 10;
     private static final int MOST_CHARACTERS = 1_024;
     private static final int LEAST_DISTINCT = 5;
-    /** What opening a key may take. */
-    private static final int PART_OF_HEAP = 2;
+    /** What sealing or opening a key may take. */
+    private static final int PART_OF_HEAP = 3;
 
     private SealedKeys() {}
 
@@ -36,7 +36,8 @@ final class SealedKeys {
                     "key.weak-passphrase",
                     "A password for a key that leaves the node has " + LEAST_CHARACTERS + " to " + MOST_CHARACTERS
                             + " characters, at least " + LEAST_DISTINCT
-                            + " different ones and no control characters. Choose a sentence that nobody else would write.");
+                            + " different ones and no control characters. Choose a sentence that nobody else would"
+                            + " write.");
         }
     }
 
@@ -62,8 +63,7 @@ final class SealedKeys {
                             "identity.bad-key",
                             "An ncryptsec needs the password that it was sealed with.");
                 }
-                return Nip49.open(
-                        password, Nip19.sealedKey(text), Runtime.getRuntime().maxMemory() / PART_OF_HEAP);
+                return Nip49.open(password, Nip19.sealedKey(text), mostMemoryBytes());
             }
         } catch (ProtocolException e) {
             throw new ProviderException(
@@ -81,13 +81,18 @@ final class SealedKeys {
                 Kind.REJECTED, "identity.bad-key", "A key begins with nsec1 or ncryptsec1. Check what was pasted.");
     }
 
+    private static long mostMemoryBytes() {
+        return Runtime.getRuntime().maxMemory() / PART_OF_HEAP;
+    }
+
     static String seal(byte[] secret, char[] password, SecureRandom random) throws ProviderException {
         byte[] salt = new byte[Nip49.SALT];
         byte[] nonce = new byte[Nip49.NONCE];
         random.nextBytes(salt);
         random.nextBytes(nonce);
         try {
-            return Nip19.ncryptsec(Nip49.seal(password, secret, Nip49.LOG_N, salt, nonce, Nip49.Handling.UNTRACKED));
+            return Nip19.ncryptsec(Nip49.seal(
+                    password, secret, Nip49.LOG_N, salt, nonce, Nip49.Handling.UNTRACKED, mostMemoryBytes()));
         } catch (CipherException e) {
             throw new ProviderException(
                     Kind.REJECTED, "key.weak-passphrase", "The password is no text: " + e.getMessage());
