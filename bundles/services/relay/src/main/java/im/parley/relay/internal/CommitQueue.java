@@ -200,6 +200,7 @@ final class CommitQueue {
     private void commit(List<Entry> asked) {
         List<Entry> entries = new ArrayList<>(asked);
         List<Event> fresh = new ArrayList<>(entries.size());
+        long freshBytes = 0;
         ProviderException failure = null;
         synchronized (commitLock) {
             committing = true;
@@ -213,6 +214,7 @@ final class CommitQueue {
                     expirations.stored(entries.get(i).event());
                     if (entries.get(i).publisher().wantsOthersTold()) {
                         fresh.add(entries.get(i).event());
+                        freshBytes += entries.get(i).bytes();
                     }
                 }
             }
@@ -223,7 +225,7 @@ final class CommitQueue {
             failure = e;
         } finally {
             if (!fresh.isEmpty()) {
-                live.post(() -> live.deliverAll(fresh));
+                live.post(() -> live.deliverAll(fresh), freshBytes);
             }
             List<Runnable> waiting;
             synchronized (commitLock) {

@@ -19,22 +19,40 @@ final class LiveFeed {
     private static final Logger LOG = LoggerFactory.getLogger(LiveFeed.class);
     private static final int CAPACITY = 1_024;
     private static final long RECHECK_MILLIS = 50;
-    private static final Runnable END = () -> {};
+    private static final Task END = new Task(() -> {}, 0);
+
+    /** @param bytes of heap that it holds until it has run */
+    private record Task(Runnable work, long bytes) {}
 
     private final LiveIndex index;
     private final Expirations expirations;
     private final Backlog backlog;
     private final Consumer<Subscription> tooMuch;
     private final Failures failures;
-    private final BlockingQueue<Runnable> tasks = new ArrayBlockingQueue<>(CAPACITY);
+    private final long maxBytes;
+    private final BlockingQueue<Task> tasks = new ArrayBlockingQueue<>(CAPACITY);
+    private final Object room = new Object();
+    /** With the lock on room: what waits and what runs. */
+    private long heldBytes;
+
     private final Thread thread;
     private volatile boolean ended;
 
-    /** @param tooMuch told of a subscription that cannot keep what is new while its stored events are sent */
-    LiveFeed(LiveIndex index, Expirations expirations, Backlog backlog, Drops drops, Consumer<Subscription> tooMuch) {
+    /**
+     * @param maxBytes of heap that events on their way to subscribers may take together
+     * @param tooMuch told of a subscription that cannot keep what is new while its stored events are sent
+     */
+    LiveFeed(
+            LiveIndex index,
+            Expirations expirations,
+            Backlog backlog,
+            Drops drops,
+            long maxBytes,
+            Consumer<Subscription> tooMuch) {
         this.index = index;
         this.expirations = expirations;
         this.backlog = backlog;
+        this.maxBytes = maxBytes;
         this.tooMuch = tooMuch;
         failures = new Failures(
                 LOG,
@@ -49,16 +67,27 @@ final class LiveFeed {
         thread.start();
     }
 
-    /**
-     * Runs a task after everything posted before it. Waits while the feed is {@value #CAPACITY} tasks behind; once it has
-     * ended the task is dropped.
-     */
+    /** As {@link #post(Runnable, long)}, for a task that holds no event. */
     void post(Runnable task) {
+        post(task, 0);
+    }
+
+    /**
+     * Runs a task after everything posted before it. Waits while the feed is {@value #CAPACITY} tasks or its bytes behind,
+     * and so does whoever waits for the caller, up to the clients; once the feed has ended the task is dropped.
+     *
+     * @param bytes of heap that the task holds
+     */
+    void post(Runnable task, long bytes) {
+        Task posted = new Task(task, bytes);
         boolean interrupted = false;
         boolean taken = false;
         while (!taken && !ended) {
             try {
-                taken = tasks.offer(task, RECHECK_MILLIS, TimeUnit.MILLISECONDS);
+                if (takeRoom(bytes, RECHECK_MILLIS)) {
+                    taken = tasks.offer(posted, RECHECK_MILLIS, TimeUnit.MILLISECONDS);
+                    returnRoom(taken ? 0 : bytes);
+                }
             } catch (InterruptedException e) {
                 interrupted = true;
             }
@@ -68,9 +97,51 @@ final class LiveFeed {
         }
     }
 
-    /** As {@link #post}, but false instead of waiting. */
-    boolean offer(Runnable task) {
-        return !ended && tasks.offer(task);
+    /** As {@link #post(Runnable, long)}, but false instead of waiting. */
+    boolean offer(Runnable task, long bytes) {
+        if (ended || !takeRoom(bytes)) {
+            return false;
+        }
+        boolean taken = tasks.offer(new Task(task, bytes));
+        returnRoom(taken ? 0 : bytes);
+        return taken;
+    }
+
+    private boolean takeRoom(long bytes, long millis) throws InterruptedException {
+        synchronized (room) {
+            if (!takeRoom(bytes)) {
+                room.wait(millis);
+                return takeRoom(bytes);
+            }
+            return true;
+        }
+    }
+
+    /** One task may be larger than all that is allowed, alone. */
+    private boolean takeRoom(long bytes) {
+        synchronized (room) {
+            if (bytes > 0 && heldBytes > 0 && heldBytes + bytes > maxBytes) {
+                return false;
+            }
+            heldBytes += bytes;
+            return true;
+        }
+    }
+
+    private void returnRoom(long bytes) {
+        if (bytes > 0) {
+            synchronized (room) {
+                heldBytes -= bytes;
+                room.notifyAll();
+            }
+        }
+    }
+
+    /** For tests: what waits and what runs. */
+    long heldBytes() {
+        synchronized (room) {
+            return heldBytes;
+        }
     }
 
     /** As {@link #deliver}, one after the other; one that fails does not keep the others. */
@@ -135,17 +206,21 @@ final class LiveFeed {
 
     /** False at the end. */
     private boolean step() {
-        @Nullable Runnable task = null;
+        @Nullable Task task = null;
         try {
             task = tasks.take();
             if (task == END) {
                 return false;
             }
-            task.run();
+            task.work().run();
         } catch (InterruptedException e) {
             return !ended;
         } catch (RuntimeException | Error e) {
             failures.add(e);
+        } finally {
+            if (task != null) {
+                returnRoom(task.bytes());
+            }
         }
         return !ended;
     }

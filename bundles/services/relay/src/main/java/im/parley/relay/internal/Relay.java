@@ -130,6 +130,7 @@ public final class Relay implements RelayEndpoint, RelayStatus, RelayArchive {
                 expirations,
                 backlog,
                 drops,
+                Runtime.getRuntime().maxMemory() / QUEUED_PART_OF_HEAP,
                 subscription -> subscription
                         .session()
                         .closeSubscription(

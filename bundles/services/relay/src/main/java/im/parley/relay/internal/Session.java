@@ -411,7 +411,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
                 pendingEvents++;
             }
             boolean taken = ephemeral
-                    ? relay.live().offer(() -> broadcast(event))
+                    ? relay.live().offer(() -> broadcast(event), Weight.of(event))
                     : relay.commits().offer(event, relay.clock().millis(), this);
             if (!taken) {
                 eventDone();

@@ -14,7 +14,9 @@ import im.parley.testkit.SettableClock;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -117,6 +119,56 @@ class LoopsTest {
     }
 
     @Test
+    void eventsThatWaitForTheLiveFeedAreBoundedInBytes() throws Exception {
+        LiveFeed feed = feed(1_000_000);
+        CommitQueue queue =
+                new CommitQueue(bench.storeSlot, feed, new Expirations(bench.clock), new Drops(), 1_000_000);
+        feed.start();
+        queue.start();
+        CountDownLatch slow = new CountDownLatch(1);
+        feed.post(() -> await(slow));
+        List<Event> told = new CopyOnWriteArrayList<>();
+        for (int i = 1; i <= 5; i++) {
+            int all = i;
+            assertTrue(queue.offer(bench.note(alice, "x".repeat(100_000)), 0, publisher(told)));
+            Await.until("it is stored", () -> told.size() == all);
+        }
+        int more = 0;
+        while (more < 20 && queue.offer(bench.note(alice, "x".repeat(100_000)), 0, publisher(told))) {
+            more++;
+        }
+        assertEquals(3, more, "the fifth waits with the writer, and these behind it: 200 KB of heap each");
+        assertTrue(feed.heldBytes() <= 1_000_000);
+        assertFalse(feed.offer(() -> {}, 200_000), "an event that is not stored is not taken either");
+        assertTrue(feed.offer(() -> {}, 0), "what holds no event is");
+        slow.countDown();
+        Event last = bench.note(alice, "x".repeat(100_000));
+        Await.until("there is room again", () -> queue.offer(last, 0, publisher(told)));
+        Await.until("it is told", () -> told.contains(last));
+        queue.stop(10_000);
+        feed.stop(10_000);
+        assertEquals(0, feed.heldBytes());
+    }
+
+    private LiveFeed feed(long maxBytes) {
+        return new LiveFeed(
+                new LiveIndex(),
+                new Expirations(bench.clock),
+                new Backlog(Long.MAX_VALUE, () -> {}),
+                new Drops(),
+                maxBytes,
+                unused -> {});
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertTrue(latch.await(20, TimeUnit.SECONDS));
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
     void stoppingTheLiveFeedDoesNotWaitForEver() {
         Drops drops = new Drops();
         LiveFeed feed = new LiveFeed(
@@ -124,6 +176,7 @@ class LoopsTest {
                 new Expirations(SettableClock.atSecond(Bench.NOW)),
                 new Backlog(Long.MAX_VALUE, () -> {}),
                 drops,
+                Long.MAX_VALUE,
                 unused -> {});
         feed.start();
         CountDownLatch never = new CountDownLatch(1);
@@ -134,7 +187,7 @@ class LoopsTest {
         });
         boolean full = false;
         while (!full) {
-            full = !feed.offer(() -> {});
+            full = !feed.offer(() -> {}, 0);
         }
         AtomicBoolean stopped = new AtomicBoolean();
         Thread stopper = new Thread(() -> {
@@ -150,7 +203,7 @@ class LoopsTest {
         stopper.start();
         try {
             Await.until("it stopped, and takes no task any more", stopped::get);
-            assertFalse(feed.offer(() -> {}));
+            assertFalse(feed.offer(() -> {}, 0));
         } finally {
             never.countDown();
         }
