@@ -3,8 +3,9 @@ package im.parley.relay.internal;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The memory that all sessions together make the relay hold for them: what waits to be sent, stored events at hand, frames
- * not handled yet. Bounds per connection alone would let many slow connections exhaust the heap. Thread-safe.
+ * The memory that all sessions together make the relay hold for them: what waits to be sent, stored events at hand, ids
+ * that may come again, frames not handled yet. Bounds per connection alone would let many slow connections exhaust the
+ * heap. Thread-safe.
  */
 final class Backlog {
     private final long most;

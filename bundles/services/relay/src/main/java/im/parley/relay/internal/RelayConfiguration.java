@@ -94,8 +94,9 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
     @AttributeDefinition(
             name = "KiB held for all",
             description =
-                    "What waits to be sent to all connections, and what they have sent ahead, together; beyond it the"
-                            + " connection that holds most is cut off. 0 is an eighth of the heap; 8192 to 67108864.")
+                    "What waits to be sent to all connections, ids remembered so that nothing is sent twice, and what"
+                            + " the connections have sent ahead, together; beyond it the connection that holds most is"
+                            + " cut off. 0 is an eighth of the heap; 8192 to 67108864.")
     int backlogKib() default 0;
 
     @AttributeDefinition(

@@ -56,7 +56,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     private final Object lock = new Object();
     private final ArrayDeque<Incoming> inbox = new ArrayDeque<>();
     private long inboxChars;
-    /** Beside what waits to be sent: frames not handled yet, and stored events at hand. */
+    /** Beside what waits to be sent: frames not handled yet, stored events at hand, and ids that were sent. */
     private long keptBytes;
 
     private @Nullable ClientFrame held;

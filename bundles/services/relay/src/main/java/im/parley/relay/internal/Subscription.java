@@ -40,7 +40,10 @@ final class Subscription {
     private boolean storedDone;
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
     private volatile long waitingChars;
-    /** Ids sent as stored events; null once no older commit can still come by as new. */
+    /**
+     * Ids sent as stored events, counted by the session; null once no older commit can still come by as new. None can be left
+     * out: its event would go out twice. A client that lets too many be kept is cut off, like any that holds too much.
+     */
     private @Nullable Set<EventId> sent = new HashSet<>();
 
     Subscription(Session session, String id, List<Filter> filters) {
@@ -82,7 +85,14 @@ final class Subscription {
     synchronized void cancel() {
         active = false;
         letGo();
-        sent = null;
+        forgetSent();
+    }
+
+    private void forgetSent() {
+        if (sent != null) {
+            session.keep(-Weight.ID * sent.size());
+            sent = null;
+        }
     }
 
     private void letGo() {
@@ -131,6 +141,7 @@ final class Subscription {
     /** Sends a stored event. */
     synchronized void deliverStored(Event event, String json) {
         if (active && sent != null && sent.add(event.id())) {
+            session.keep(Weight.ID);
             session.say(Frames.deliverRaw(id, json));
         }
     }
@@ -152,6 +163,6 @@ final class Subscription {
 
     /** Every event that a stored answer could have held has passed as new by now. */
     synchronized void settled() {
-        sent = null;
+        forgetSent();
     }
 }

@@ -8,6 +8,9 @@ import org.jspecify.annotations.Nullable;
 
 /** How many bytes of heap things take, rounded up: two for each character, and what objects and tables cost. */
 final class Weight {
+    /** An id that is remembered in a set. */
+    static final long ID = 128;
+
     private static final long TEXT = 64;
     private static final long EVENT = 512;
     private static final long TAG = 64;

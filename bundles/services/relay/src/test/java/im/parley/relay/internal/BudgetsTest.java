@@ -5,11 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import im.parley.api.event.Event;
+import im.parley.api.event.EventId;
 import im.parley.api.event.Filter;
 import im.parley.api.storage.Batch;
 import im.parley.protocol.Frames;
 import im.parley.protocol.RelayFrame;
 import im.parley.testkit.Await;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -207,6 +209,72 @@ class BudgetsTest {
         }
     }
 
+    @Test
+    void idsSentAsStoredCountUntilNoneOfThemCanComeAgain() {
+        try (Bench bench = new Bench("BudgetsTest.ids", Map.of("backlogKib", 8_192))) {
+            Session session = new Session(bench.relay, new TestClientSink(), "", "203.0.113.7");
+            List<Event> events = new ArrayList<>();
+            for (int i = 0; i < 300; i++) {
+                events.add(bench.note(bench.key(), "n" + i));
+            }
+            for (String end : List.of("settled", "cancelled", "ended")) {
+                Subscription subscription =
+                        new Subscription(session, end, List.of(Filter.builder().build()));
+                for (Event event : events) {
+                    subscription.deliverStored(event, "{}");
+                    subscription.deliverStored(event, "{}");
+                    Await.until("it is read", () -> session.heldBytes() <= 300 * 200);
+                }
+                Await.until("only the ids are held", () -> bench.relay.backlog().bytes() == 300 * Weight.ID);
+                assertEquals(300 * Weight.ID, session.heldBytes(), "whoever holds most is found by this");
+                SharedText json = new SharedText("{}", bench.relay.backlog());
+                assertEquals(Subscription.Delivery.NOT_WANTED, subscription.deliverNew(events.get(7), json));
+                switch (end) {
+                    case "settled" -> {
+                        subscription.storedDone();
+                        assertEquals(Subscription.Delivery.NOT_WANTED, subscription.deliverNew(events.get(8), json));
+                        subscription.settled();
+                        subscription.settled();
+                        subscription.cancel();
+                    }
+                    case "cancelled" -> subscription.cancel();
+                    default -> {
+                        session.end(1000, "", false);
+                        subscription.cancel();
+                    }
+                }
+                Await.until("nothing is held", () -> bench.relay.backlog().bytes() == 0);
+            }
+        }
+    }
+
+    @Test
+    void whoLetsTooManyIdsBeKeptIsCutOff() {
+        try (Bench bench = new Bench("BudgetsTest.manyIds", Map.of("backlogKib", 8_192))) {
+            TestClientSink sink = new TestClientSink();
+            Session session = (Session) bench.relay.accept(sink, "203.0.113.7");
+            TestClient other = bench.client();
+            Subscription subscription =
+                    new Subscription(session, "a", List.of(Filter.builder().build()));
+            Event event = bench.note(bench.key(), "");
+            byte[] id = new byte[EventId.LENGTH];
+            for (int i = 0; i < 70_000 && sink.closed == 0; i++) {
+                ByteBuffer.wrap(id).putInt(i);
+                subscription.deliverStored(
+                        new Event(EventId.of(id), event.pubkey(), 0, 1, List.of(), "", event.sig()), "{}");
+                if (i % 500 == 0) {
+                    int ids = i + 1;
+                    Await.until(
+                            "it is read",
+                            () -> sink.closed != 0 || session.heldBytes() <= Math.max(10_000, ids * Weight.ID));
+                }
+            }
+            Await.until("it is cut off", () -> sink.closed == 1008);
+            assertEquals(1L, bench.relay.drops().get("slow-consumer"));
+            assertEquals("EOSE", other.ask("a", "{}").how());
+        }
+    }
+
     // Work
 
     @Test
@@ -332,10 +400,14 @@ class BudgetsTest {
     }
 
     private static final class TestClientSink implements im.parley.api.transport.FrameSink {
+        volatile int closed;
+
         @Override
         public void text(String frame) {}
 
         @Override
-        public void closed(int code, String reason) {}
+        public void closed(int code, String reason) {
+            closed = code;
+        }
     }
 }
