@@ -171,6 +171,11 @@ final class Archive implements RelayArchive {
                 public void forbidden(Event event, String reason) {
                     refused(index, reason);
                 }
+
+                @Override
+                public void broken() {
+                    refused(index, "error: internal.writer it may be stored or not, import it again");
+                }
             };
         }
 

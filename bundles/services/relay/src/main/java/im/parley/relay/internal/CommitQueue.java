@@ -17,6 +17,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,16 +27,20 @@ import org.slf4j.LoggerFactory;
  * live feed. The more arrives, the larger the batches and the cheaper the sync of each event.
  */
 final class CommitQueue {
+    /** Code of a failure that leaves open whether the event was stored. */
+    static final String UNKNOWN = "relay.internal";
+
     private static final Logger LOG = LoggerFactory.getLogger(CommitQueue.class);
     private static final int CAPACITY = 8_192;
     private static final int MAX_BATCH = 512;
-    private static final long RECHECK_MILLIS = 500;
+    private static final long RECHECK_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
     /** Who waits for the answer; told once, on the writer's thread, and must not block. */
     interface Publisher {
         void committed(Event event, Outcome outcome);
 
-        /** Nothing was stored. */
+        /** Nothing was stored; whether it was is open if the code is {@value #UNKNOWN}. */
         void failed(Event event, ProviderException failure);
 
         /** Nothing was stored, because a request of its author forbids it. */
@@ -45,9 +50,45 @@ final class CommitQueue {
         default boolean wantsOthersTold() {
             return true;
         }
+
+        /** One of the others threw, so nothing may have been said: silence must end. Called again if it throws itself. */
+        void broken();
     }
 
-    private record Entry(Event event, long receivedAtMillis, long bytes, Publisher publisher) {}
+    /** Only the writer's, once it is taken. */
+    private enum Answer {
+        OWED,
+        /** Saying it failed. */
+        BROKEN,
+        GIVEN
+    }
+
+    private static final class Entry {
+        private final Event event;
+        private final long receivedAtMillis;
+        private final long bytes;
+        private final Publisher publisher;
+        private Answer answer = Answer.OWED;
+
+        Entry(Event event, long receivedAtMillis, long bytes, Publisher publisher) {
+            this.event = event;
+            this.receivedAtMillis = receivedAtMillis;
+            this.bytes = bytes;
+            this.publisher = publisher;
+        }
+
+        Event event() {
+            return event;
+        }
+
+        long receivedAtMillis() {
+            return receivedAtMillis;
+        }
+
+        long bytes() {
+            return bytes;
+        }
+    }
 
     private final Slot<EventStore> store;
     private final LiveFeed live;
@@ -62,6 +103,16 @@ final class CommitQueue {
 
     private final Thread thread;
     private volatile boolean ended;
+
+    // Only the writer's, and with room for a batch from the start.
+    private final List<Optional<Entry>> taken = new ArrayList<>(MAX_BATCH);
+    /** Taken and not all answered. */
+    private final List<Entry> owed = new ArrayList<>(MAX_BATCH);
+
+    private final ProviderException unknown = new ProviderException(
+            Kind.INTERNAL, UNKNOWN, "it is not known whether this was stored, send it again later");
+    /** The end was taken. */
+    private boolean last;
 
     /** Only the writer's: one line per outage, however many events it costs. */
     private boolean failing;
@@ -143,35 +194,70 @@ final class CommitQueue {
         }
     }
 
-    /** False at the end. No failure ends the loop: publishers would wait for ever. */
+    /**
+     * False at the end. No failure ends the loop, and nothing that was taken is dropped without a word: who could not be
+     * answered is told again until it works, and a batch of those stops the writer. What this needs is made before, since it
+     * has to work when there is no memory left.
+     */
     private boolean step() {
-        // Made before anything is taken: what was taken must be answered even when there is no memory left.
-        List<Optional<Entry>> taken = new ArrayList<>(MAX_BATCH);
-        List<Entry> entries = new ArrayList<>(MAX_BATCH);
+        int before = owed.size();
         try {
-            Optional<Entry> first = queue.poll(RECHECK_MILLIS, TimeUnit.MILLISECONDS);
-            if (first == null) {
-                if (vanished.isBehind() && !ended) {
-                    eraseAgain();
-                }
-                return !ended;
+            if (before == MAX_BATCH) {
+                LockSupport.parkNanos(RETRY_NANOS);
+                return true;
             }
-            taken.add(first);
-            queue.drainTo(taken, MAX_BATCH - 1);
-            for (Optional<Entry> one : taken) {
-                one.ifPresent(entries::add);
+            Optional<Entry> first = queue.poll(before > 0 ? RETRY_NANOS : RECHECK_NANOS, TimeUnit.NANOSECONDS);
+            if (first != null) {
+                take(first);
+                commitInParts(owed.subList(before, owed.size()));
+            } else if (vanished.isBehind() && !ended) {
+                eraseAgain();
             }
-            commitInParts(entries);
+            return !last && (first != null || !ended);
         } catch (InterruptedException e) {
             return true;
         } catch (RuntimeException | Error e) {
             failures.add(e);
+            return !last;
         } finally {
-            for (Entry entry : entries) {
+            answerTheRest();
+        }
+    }
+
+    private void take(Optional<Entry> first) {
+        taken.add(first);
+        try {
+            queue.drainTo(taken, MAX_BATCH - 1 - owed.size());
+        } finally {
+            for (int i = 0; i < taken.size(); i++) {
+                Entry entry = taken.get(i).orElse(null);
+                if (entry == null) {
+                    last = true;
+                } else {
+                    owed.add(entry);
+                }
+            }
+            taken.clear();
+        }
+    }
+
+    /** Keeps those that could not be answered even so. */
+    private void answerTheRest() {
+        int kept = 0;
+        for (int i = 0; i < owed.size(); i++) {
+            Entry entry = owed.get(i);
+            if (entry.answer != Answer.GIVEN) {
+                tell(entry, null, unknown);
+            }
+            if (entry.answer == Answer.GIVEN) {
                 queuedBytes.addAndGet(-entry.bytes());
+            } else {
+                owed.set(kept++, entry);
             }
         }
-        return entries.size() == taken.size();
+        while (owed.size() > kept) {
+            owed.remove(owed.size() - 1);
+        }
     }
 
     /** In order; a request to delete or to vanish is committed alone, since it decides about those behind it. */
@@ -212,7 +298,7 @@ final class CommitQueue {
                 if (outcomes.get(i) == Outcome.STORED) {
                     stored.increment();
                     expirations.stored(entries.get(i).event());
-                    if (entries.get(i).publisher().wantsOthersTold()) {
+                    if (entries.get(i).publisher.wantsOthersTold()) {
                         fresh.add(entries.get(i).event());
                         freshBytes += entries.get(i).bytes();
                     }
@@ -224,33 +310,62 @@ final class CommitQueue {
         } catch (ProviderException e) {
             failure = e;
         } finally {
-            if (!fresh.isEmpty()) {
-                live.post(() -> live.deliverAll(fresh), freshBytes);
+            try {
+                if (!fresh.isEmpty()) {
+                    live.post(() -> live.deliverAll(fresh), freshBytes);
+                }
+            } finally {
+                letWaitingGo();
             }
-            List<Runnable> waiting;
-            synchronized (commitLock) {
-                committing = false;
-                waiting = afterCommit;
-                afterCommit = new ArrayList<>();
-            }
-            waiting.forEach(live::post);
         }
         if (failure != null) {
             refuse(entries, failure);
         }
     }
 
-    /** One publisher that fails does not keep the others from their answers. */
+    private void letWaitingGo() {
+        List<Runnable> waiting;
+        synchronized (commitLock) {
+            committing = false;
+            waiting = afterCommit;
+            afterCommit = new ArrayList<>();
+        }
+        waiting.forEach(live::post);
+    }
+
+    /**
+     * One publisher that fails does not keep the others from their answers.
+     *
+     * @param outcome or else a failure
+     */
     private void tell(Entry entry, @Nullable Outcome outcome, @Nullable ProviderException failure) {
-        try {
-            if (outcome != null) {
-                entry.publisher().committed(entry.event(), outcome);
-            } else if (failure != null) {
-                entry.publisher().failed(entry.event(), failure);
+        if (entry.answer == Answer.OWED) {
+            // Should saying it fail, it is not said again: half of it may have been.
+            entry.answer = Answer.BROKEN;
+            try {
+                if (outcome != null) {
+                    entry.publisher.committed(entry.event(), outcome);
+                } else {
+                    entry.publisher.failed(entry.event(), failure == null ? unknown : failure);
+                }
+                entry.answer = Answer.GIVEN;
+                failures.over();
+                return;
+            } catch (RuntimeException | Error e) {
+                failures.add(e);
             }
-            failures.over();
-        } catch (RuntimeException | Error e) {
-            failures.add(e);
+        }
+        breakOff(entry);
+    }
+
+    private void breakOff(Entry entry) {
+        if (entry.answer == Answer.BROKEN) {
+            try {
+                entry.publisher.broken();
+                entry.answer = Answer.GIVEN;
+            } catch (RuntimeException | Error e) {
+                failures.add(e);
+            }
         }
     }
 
@@ -320,10 +435,13 @@ final class CommitQueue {
     }
 
     private void forbid(Entry entry, String reason) {
+        entry.answer = Answer.BROKEN;
         try {
-            entry.publisher().forbidden(entry.event(), reason);
+            entry.publisher.forbidden(entry.event(), reason);
+            entry.answer = Answer.GIVEN;
         } catch (RuntimeException | Error e) {
             failures.add(e);
+            breakOff(entry);
         }
     }
 

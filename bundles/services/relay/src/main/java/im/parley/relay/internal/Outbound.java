@@ -100,7 +100,36 @@ final class Outbound {
                 running = true;
             }
         }
-        pool.execute(tooMuch ? listener::overflow : this::drain);
+        if (!tooMuch) {
+            start();
+            return;
+        }
+        boolean told = false;
+        try {
+            pool.execute(listener::overflow);
+            told = true;
+        } finally {
+            if (!told) {
+                synchronized (lock) {
+                    overflowed = false;
+                }
+            }
+        }
+    }
+
+    /** Should the pool have no memory for it, the next frame or the end starts it. */
+    private void start() {
+        boolean started = false;
+        try {
+            pool.execute(this::drain);
+            started = true;
+        } finally {
+            if (!started) {
+                synchronized (lock) {
+                    running = false;
+                }
+            }
+        }
     }
 
     /** With the lock held. */
@@ -168,7 +197,7 @@ final class Outbound {
     }
 
     /**
-     * Ends the channel; the first call wins.
+     * Ends the channel; the first call wins, unless it throws.
      *
      * @param flush whether frames already queued are still handed over, if the client takes them at once
      */
@@ -189,7 +218,17 @@ final class Outbound {
             running = true;
             suspended = false;
         }
-        pool.execute(this::drain);
+        boolean started = false;
+        try {
+            start();
+            started = true;
+        } finally {
+            if (!started) {
+                synchronized (lock) {
+                    closing = false;
+                }
+            }
+        }
     }
 
     private void drain() {
@@ -225,7 +264,7 @@ final class Outbound {
             LOG.warn("A client's sink failed; its connection is closed", e);
             listener.broken();
         }
-        pool.execute(this::drain);
+        start();
     }
 
     /** False if the drain goes on later. */
@@ -253,7 +292,7 @@ final class Outbound {
             }
             suspended = false;
         }
-        pool.execute(this::drain);
+        start();
     }
 
     private void finish() {

@@ -198,13 +198,14 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             if (ended) {
                 return;
             }
+            // First what may fail for want of memory: half an end would be none.
+            dropped = List.copyOf(inbox);
+            open = List.copyOf(subscriptions.values());
             ended = true;
             relay.backlog().remove(keptBytes);
             keptBytes = 0;
-            dropped = List.copyOf(inbox);
             inbox.clear();
             held = null;
-            open = List.copyOf(subscriptions.values());
             subscriptions.clear();
             relay.returnFilterBytes(filterBytes);
             filterBytes = 0;
@@ -531,7 +532,7 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
 
     private static String error(ProviderException failure) {
         return "error: " + failure.code() + " "
-                + (failure.code().equals(StoredQuery.TOO_WIDE)
+                + (failure.code().equals(StoredQuery.TOO_WIDE) || failure.code().equals(CommitQueue.UNKNOWN)
                         ? failure.getMessage()
                         : "nothing was done, try again later");
     }
@@ -832,8 +833,10 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
         end(POLICY, "too slow: more waits for you than this relay keeps", false);
     }
 
+    /** Told by the writer, too; again, if the first attempt failed half-way. */
     @Override
     public void broken() {
         end(INTERNAL_ERROR, "internal error", false);
+        out.close(INTERNAL_ERROR, "internal error", false);
     }
 }

@@ -2,6 +2,7 @@ package im.parley.relay.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import im.parley.api.event.Event;
@@ -38,6 +39,11 @@ class LoopsTest {
             }
 
             @Override
+            public void broken() {
+                throw new AssertionError("nothing fails here");
+            }
+
+            @Override
             public void forbidden(Event event, String reason) {
                 throw new AssertionError(reason);
             }
@@ -54,6 +60,9 @@ class LoopsTest {
         public void committed(Event event, Outcome outcome) {
             throw new OutOfMemoryError("of the test");
         }
+
+        @Override
+        public void broken() {}
 
         @Override
         public void forbidden(Event event, String reason) {
@@ -101,6 +110,123 @@ class LoopsTest {
         assertEquals(2L, drops.snapshot().get("internal.writer"));
         queue.stop(10_000);
         assertFalse(queue.offer(later, 0, publisher(told)));
+    }
+
+    /** Says what it is told, and fails as often as it is asked to. */
+    private static final class Strict implements CommitQueue.Publisher {
+        private final List<String> told = new CopyOnWriteArrayList<>();
+        private final AtomicInteger failures;
+        private final AtomicInteger brokenFailures;
+
+        Strict(int failures, int brokenFailures) {
+            this.failures = new AtomicInteger(failures);
+            this.brokenFailures = new AtomicInteger(brokenFailures);
+        }
+
+        private void tell(String what, AtomicInteger left) {
+            if (left.getAndDecrement() > 0) {
+                throw new OutOfMemoryError("of the test");
+            }
+            told.add(what);
+        }
+
+        @Override
+        public void committed(Event event, Outcome outcome) {
+            tell(outcome.name(), failures);
+        }
+
+        @Override
+        public void failed(Event event, ProviderException failure) {
+            tell(failure.code(), failures);
+        }
+
+        @Override
+        public void forbidden(Event event, String reason) {
+            tell(reason, failures);
+        }
+
+        @Override
+        public void broken() {
+            tell("broken", brokenFailures);
+        }
+    }
+
+    @Test
+    void nothingTheWriterHasTakenIsLeftWithoutAnAnswer() throws Exception {
+        CommitQueue queue = new CommitQueue(
+                bench.storeSlot, bench.relay.live(), new Expirations(bench.clock), new Drops(), Long.MAX_VALUE);
+        queue.start();
+        bench.store.answer = TestStore::unreadable;
+        bench.store.gate = new CountDownLatch(1);
+        Strict first = new Strict(0, 0);
+        Strict sick = new Strict(1, 0);
+        Strict dying = new Strict(1, 2);
+        Strict dead = new Strict(1, Integer.MAX_VALUE);
+        for (Strict each : List.of(first, sick, dying, dead)) {
+            assertTrue(queue.offer(bench.note(alice, "n" + each.failures), 0, each));
+        }
+        bench.store.gate.countDown();
+        Await.until(
+                "each is told something, once",
+                () -> first.told.equals(List.of("relay.internal"))
+                        && sick.told.equals(List.of("broken"))
+                        && dying.told.equals(List.of("broken")));
+        bench.store.answer = outcomes -> outcomes;
+        Strict next = new Strict(0, 0);
+        assertTrue(queue.offer(bench.note(alice, "next"), 0, next));
+        Await.until("the writer goes on", () -> next.told.equals(List.of("STORED")));
+        assertEquals(List.of(), dead.told);
+        queue.stop(10_000);
+    }
+
+    @Test
+    void anEventWhoseAnswerFailsIsAnsweredOrItsConnectionCloses() {
+        TestClient client = bench.client();
+        bench.store.answer = TestStore::unreadable;
+        String answer = client.publish(bench.note(alice, "unknown"));
+        assertTrue(answer.startsWith("false error: relay.internal it is not known"), answer);
+        bench.store.answer = outcomes -> outcomes;
+        assertEquals("true ", client.publish(bench.note(alice, "known")));
+    }
+
+    @Test
+    void aClientIsClosedEvenIfThereWasNoMemoryToSayIt() {
+        AtomicInteger closed = new AtomicInteger();
+        AtomicInteger left = new AtomicInteger();
+        Outbound out = new Outbound(
+                new FrameSink() {
+                    @Override
+                    public void text(String frame) {}
+
+                    @Override
+                    public void closed(int code, String reason) {
+                        closed.set(code);
+                    }
+                },
+                null,
+                task -> {
+                    if (left.getAndIncrement() < 3) {
+                        throw new OutOfMemoryError("of the test");
+                    }
+                    task.run();
+                },
+                10,
+                10_000,
+                new Outbound.Listener() {
+                    @Override
+                    public void room() {}
+
+                    @Override
+                    public void overflow() {}
+
+                    @Override
+                    public void broken() {}
+                });
+        assertThrows(OutOfMemoryError.class, () -> out.offer("a"));
+        assertThrows(OutOfMemoryError.class, () -> out.close(1011, "", false));
+        assertThrows(OutOfMemoryError.class, () -> out.close(1011, "", false));
+        out.close(1011, "", false);
+        assertEquals(1011, closed.get());
     }
 
     @Test

@@ -9,11 +9,13 @@ import im.parley.api.storage.Batch;
 import im.parley.api.storage.EventStore;
 import im.parley.api.storage.Outcome;
 import im.parley.storage.memory.MemoryEventStore;
+import java.util.AbstractList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** A store in memory that can be made to wait or to fail. */
@@ -36,6 +38,7 @@ final class TestStore implements EventStore {
     volatile CountDownLatch gate = new CountDownLatch(0);
     volatile @Nullable ProviderException commitFailure;
     volatile @Nullable ProviderException queryFailure;
+    volatile UnaryOperator<List<Outcome>> answer = outcomes -> outcomes;
     /** Throws an unchecked exception for batches that hold this event. */
     volatile @Nullable EventId poison;
 
@@ -64,7 +67,7 @@ final class TestStore implements EventStore {
                                 && put.event().id().equals(bad))) {
             throw new IllegalStateException("poison");
         }
-        return memory.commit(batch);
+        return answer.apply(memory.commit(batch));
     }
 
     @Override
@@ -113,5 +116,20 @@ final class TestStore implements EventStore {
 
     int size() {
         return memory.scan(0, 10_000).size();
+    }
+
+    /** An answer that cannot be read: what the writer does with it fails outside all that is prepared for a store's faults. */
+    static List<Outcome> unreadable(List<Outcome> outcomes) {
+        return new AbstractList<>() {
+            @Override
+            public Outcome get(int index) {
+                throw new OutOfMemoryError("of the test");
+            }
+
+            @Override
+            public int size() {
+                return outcomes.size();
+            }
+        };
     }
 }
