@@ -1,5 +1,6 @@
 package im.parley.relay.internal;
 
+import im.parley.api.event.Event;
 import im.parley.api.event.EventId;
 import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.Kind;
@@ -13,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Counts what a client could read (NIP-45), exactly: each event is looked at as if it were served, so a count tells
- * nobody of messages that are not theirs. One page per turn. For one worker at a time.
+ * nobody of messages that are not theirs. What an unknown reader cannot have is not even read. One page per turn. For one
+ * worker at a time.
  */
 final class CountQuery {
     private static final int PAGE = 500;
@@ -75,27 +77,48 @@ final class CountQuery {
      */
     void turn(EventStore store) throws ProviderException {
         Filter filter = filters.element();
-        int[] rows = new int[1];
-        int[] guarded = new int[1];
-        store.query(filter.toBuilder().limit(PAGE).build(), reached, EventStore.Glance.ALL, event -> {
-            rows[0]++;
-            reached = EventStore.Place.of(event);
+        Page page = new Page();
+        store.query(filter.toBuilder().limit(PAGE).build(), reached, page::glance, page::visit);
+        left -= page.rows;
+        reached = StoredQuery.later(page.visitedAt, page.leftOutAt);
+        if (page.rows < PAGE) {
+            filters.remove();
+            reached = null;
+        }
+        boolean within = page.guarded == 0 || budget.spend(page.guarded);
+        if (!within || left < 0 && !filters.isEmpty()) {
+            throw new ProviderException(
+                    Kind.EXHAUSTED, StoredQuery.TOO_WIDE, "Too many events match; name kinds, authors or a time.");
+        }
+    }
+
+    /** What one call to the store brings. */
+    private final class Page {
+        private int rows;
+        private int guarded;
+        private EventStore.@Nullable Place visitedAt;
+        private EventStore.@Nullable Place leftOutAt;
+
+        /** What nobody unknown may have is not read. */
+        boolean glance(EventStore.Place place, int kind) {
+            if (ReadGuard.mayRead(kind, reader)) {
+                return true;
+            }
+            rows++;
+            guarded++;
+            leftOutAt = place;
+            return false;
+        }
+
+        boolean visit(Event event) {
+            rows++;
+            visitedAt = EventStore.Place.of(event);
             if (!ReadGuard.mayRead(event, reader)) {
-                guarded[0]++;
+                guarded++;
             } else if (!expirations.isExpired(event) && (seen == null || seen.add(event.id()))) {
                 count++;
             }
             return true;
-        });
-        left -= rows[0];
-        if (rows[0] < PAGE) {
-            filters.remove();
-            reached = null;
-        }
-        boolean within = guarded[0] == 0 || budget.spend(guarded[0]);
-        if (!within || left < 0 && !filters.isEmpty()) {
-            throw new ProviderException(
-                    Kind.EXHAUSTED, StoredQuery.TOO_WIDE, "Too many events match; name kinds, authors or a time.");
         }
     }
 }

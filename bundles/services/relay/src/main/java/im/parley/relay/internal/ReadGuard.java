@@ -33,6 +33,11 @@ final class ReadGuard {
         return GUARDED.contains(kind);
     }
 
+    /** False if no event of that kind is for this reader; true only means that the event itself decides. */
+    static boolean mayRead(int kind, ProvenKeys reader) {
+        return !guarded(kind) || !reader.isEmpty();
+    }
+
     static boolean mayRead(Event event, ProvenKeys reader) {
         if (!guarded(event.kind())) {
             return true;

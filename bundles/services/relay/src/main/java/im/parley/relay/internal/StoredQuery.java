@@ -129,6 +129,11 @@ final class StoredQuery {
         }
     }
 
+    /** Of two places in the order of queries, of which either may not have been reached. */
+    static EventStore.@Nullable Place later(EventStore.@Nullable Place a, EventStore.@Nullable Place b) {
+        return a == null || b != null && a.compareTo(b) < 0 ? b : a;
+    }
+
     /** Where one filter has got to. */
     private final class Cursor implements Comparable<Cursor> {
         private final Filter filter;
@@ -181,10 +186,6 @@ final class StoredQuery {
             }
         }
 
-        private static EventStore.@Nullable Place later(EventStore.@Nullable Place a, EventStore.@Nullable Place b) {
-            return a == null || b != null && a.compareTo(b) < 0 ? b : a;
-        }
-
         private static ProviderException tooWide() {
             return new ProviderException(
                     Kind.EXHAUSTED,
@@ -202,7 +203,7 @@ final class StoredQuery {
             private boolean stopped;
 
             boolean glance(EventStore.Place place, int kind) {
-                if (!reader.isEmpty() || !ReadGuard.guarded(kind)) {
+                if (ReadGuard.mayRead(kind, reader)) {
                     return true;
                 }
                 leftOut++;

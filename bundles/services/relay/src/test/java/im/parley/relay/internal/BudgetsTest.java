@@ -326,6 +326,42 @@ class BudgetsTest {
     }
 
     @Test
+    void aCountReadsNothingThatAnUnknownReaderCannotHave() {
+        try (Bench bench = new Bench("BudgetsTest.count")) {
+            TestKey alice = bench.key();
+            List<Event> all = wraps(alice, 1_200);
+            for (int i = 0; i < 300; i++) {
+                all.add(alice.event(Bench.NOW - i % 20, 1, List.of(), "n" + i));
+            }
+            store(bench, all);
+            assertEquals("[\"COUNT\",\"c\",{\"count\":300}]", count(bench.client(), "{}"));
+            assertEquals(300, bench.store.read.get());
+            String toAlice = "{\"#p\":[\"" + alice.hex() + "\"]}";
+            assertEquals("[\"COUNT\",\"c\",{\"count\":0}]", count(bench.client(), toAlice));
+            assertEquals(300, bench.store.read.get());
+            assertEquals("[\"COUNT\",\"c\",{\"count\":1500}]", count(bench.client(alice), "{}"));
+        }
+        try (Bench bench = new Bench("BudgetsTest.countGuarded", Map.of("maxGuardedRows", 1_000))) {
+            store(bench, wraps(bench.key(), 600));
+            assertEquals("[\"COUNT\",\"c\",{\"count\":0}]", count(bench.client(), "{}"));
+            TestClient client = bench.client();
+            assertEquals("[\"COUNT\",\"c\",{\"count\":0}]", count(client, "{}"));
+            assertTrue(count(client, "{}").startsWith("[\"CLOSED\",\"c\",\"error: relay.too-wide"));
+        }
+    }
+
+    private static String count(TestClient client, String filter) {
+        int from = client.raw().size();
+        client.send("[\"COUNT\",\"c\"," + filter + "]");
+        return Await.value(
+                "the count",
+                () -> client.raw().stream()
+                        .skip(from)
+                        .filter(frame -> frame.contains("\"c\""))
+                        .findFirst());
+    }
+
+    @Test
     void guardedEventsPassedOverAreBoundedForAConnectionOverTime() {
         try (Bench bench = new Bench("BudgetsTest.guarded", Map.of("maxGuardedRows", 1_000))) {
             TestKey alice = bench.key();
