@@ -282,7 +282,7 @@ public final class Schema {
                         "vault.locked",
                         "identity.no-export"),
                 required("name", Type.TEXT, "name or npub"),
-                required("password", Type.SECRET, "10 characters or more"));
+                required("password", Type.SECRET, "12 characters or more, no sequence and no repetition"));
         add(
                 Access.USER,
                 false,

@@ -7,13 +7,16 @@ import im.parley.cipher.Nip49;
 import im.parley.protocol.Nip19;
 import im.parley.protocol.ProtocolException;
 import java.security.SecureRandom;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Keys on their way out, sealed by a password (NIP-49). */
 final class SealedKeys {
-    private static final int LEAST_CHARACTERS = 10;
+    private static final int LEAST_CHARACTERS = 12;
     private static final int MOST_CHARACTERS = 1_024;
-    private static final int LEAST_DISTINCT = 5;
+    private static final int LEAST_UNFORESEEN = 6;
     /** What sealing or opening a key may take. */
     private static final int PART_OF_HEAP = 3;
 
@@ -25,20 +28,60 @@ final class SealedKeys {
      * @throws ProviderException {@code REJECTED key.weak-passphrase}
      */
     static void checkPassword(char[] password) throws ProviderException {
-        long distinct = new String(password).codePoints().distinct().count();
-        boolean control = new String(password).chars().anyMatch(Character::isISOControl);
-        if (password.length < LEAST_CHARACTERS
-                || password.length > MOST_CHARACTERS
-                || distinct < LEAST_DISTINCT
-                || control) {
-            throw new ProviderException(
-                    Kind.REJECTED,
-                    "key.weak-passphrase",
-                    "A password for a key that leaves the node has " + LEAST_CHARACTERS + " to " + MOST_CHARACTERS
-                            + " characters, at least " + LEAST_DISTINCT
-                            + " different ones and no control characters. Choose a sentence that nobody else would"
-                            + " write.");
+        int[] characters = new String(password).codePoints().toArray();
+        try {
+            boolean control = Arrays.stream(characters).anyMatch(Character::isISOControl);
+            if (control || characters.length < LEAST_CHARACTERS || characters.length > MOST_CHARACTERS) {
+                throw weak("has " + LEAST_CHARACTERS + " to " + MOST_CHARACTERS
+                        + " characters, none of them a control character");
+            }
+            int part = period(characters);
+            if (part < LEAST_CHARACTERS || unforeseen(characters, part) < LEAST_UNFORESEEN) {
+                throw weak("is no sequence, and nothing shorter repeated");
+            }
+        } finally {
+            Arrays.fill(characters, 0);
         }
+    }
+
+    private static ProviderException weak(String rule) {
+        return new ProviderException(
+                Kind.REJECTED,
+                "key.weak-passphrase",
+                "A password for a key that leaves the node " + rule
+                        + ". Choose a sentence that nobody else would write.");
+    }
+
+    /**
+     * Different characters among the first {@code length}, without those that go on from the one before: the same, a
+     * neighbour, or as far away as that was from its own.
+     */
+    private static int unforeseen(int[] characters, int length) {
+        Set<Integer> unforeseen = new HashSet<>();
+        int stepBefore = 0;
+        for (int i = 0; i < length; i++) {
+            int step = i == 0 ? Integer.MAX_VALUE : characters[i] - characters[i - 1];
+            boolean digitsGoOn = i > 0 && isDigit(characters[i]) && isDigit(characters[i - 1]) && Math.abs(step) == 9;
+            if (Math.abs(step) > 1 && step != stepBefore && !digitsGoOn) {
+                unforeseen.add(characters[i]);
+            }
+            stepBefore = step;
+        }
+        return unforeseen.size();
+    }
+
+    private static boolean isDigit(int character) {
+        return character >= '0' && character <= '9';
+    }
+
+    /** Length of the shortest part that the whole repeats, the last time perhaps not to its end. */
+    private static int period(int[] characters) {
+        for (int period = 1; period <= characters.length / 2; period++) {
+            if (Arrays.equals(characters, period, characters.length, characters, 0, characters.length - period)) {
+                return period;
+            }
+        }
+        return characters.length;
     }
 
     /**

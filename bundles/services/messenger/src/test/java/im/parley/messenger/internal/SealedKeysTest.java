@@ -11,6 +11,7 @@ import im.parley.protocol.Nip19;
 import im.parley.testkit.SeededRandom;
 import im.parley.testkit.Vectors;
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -58,7 +59,26 @@ class SealedKeysTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "1234", "123456789", "aaaaaaaaaaaaaaaa", "abababababababab", "with a \u0000 in it"})
+    @ValueSource(
+            strings = {
+                "",
+                "1234",
+                "1234567890",
+                "123456789012",
+                "12345678901234567890",
+                "0987654321098765",
+                "1357913579135791",
+                "abcdefghijklmnopqrstuvwxyz",
+                "ABCDEFGH12345678",
+                "aaaabbbbccccddddeeeeffffgggg",
+                "aaaaaaaaaaaaaaaa",
+                "abababababababab",
+                "passpasspasspass",
+                "secret1secret1secret1",
+                "short one",
+                "\uD83D\uDE00\uD83D\uDE01\uD83D\uDE02\uD83D\uDE03\uD83D\uDE04\uD83D\uDE05",
+                "with a \u0000 in it"
+            })
     void CR_30_weakPasswordsAreRefused(String password) {
         assertEquals(
                 "key.weak-passphrase",
@@ -73,6 +93,9 @@ class SealedKeysTest {
                 "key.weak-passphrase",
                 assertThrows(ProviderException.class, () -> SealedKeys.checkPassword(huge))
                         .code());
+        for (String good : List.of("a sentence of my own", "correct horse battery", "kT7#pQ2!xW9z", "q8Zr4mWv1Lsa")) {
+            SealedKeys.checkPassword(good.toCharArray());
+        }
         SealedKeys.checkPassword("\u0643\u0644\u0645\u0629 \u0633\u0631 \u0637\u0648\u064a\u0644\u0629".toCharArray());
     }
 
