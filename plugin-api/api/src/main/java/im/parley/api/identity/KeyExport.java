@@ -11,11 +11,12 @@ import org.osgi.annotation.versioning.ConsumerType;
 @ConsumerType
 public interface KeyExport {
     /**
-     * The secret key itself. Only for sealing it at once for its owner.
+     * The secret key, sealed by a password (NIP-49). The key itself stays with the provider, which overwrites what it read.
      *
-     * @return 32 bytes, a copy; the caller overwrites it
+     * @param password a good one, which the caller has seen to; not kept, the caller overwrites it
+     * @return {@code ncryptsec1…}
      * @throws ProviderException {@code REJECTED identity.unknown}, {@code AUTHENTICATION vault.locked} while the key needs
-     *     its passphrase
+     *     its passphrase, {@code REJECTED key.too-costly} if there is not enough memory to seal it
      */
-    byte[] exportKey(PublicKey identity) throws ProviderException;
+    String exportKey(PublicKey identity, char[] password) throws ProviderException;
 }

@@ -16,7 +16,9 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Secrets;
 import im.parley.cipher.CipherException;
 import im.parley.cipher.Nip44;
+import im.parley.cipher.Nip49;
 import im.parley.protocol.EventHash;
+import im.parley.protocol.Nip19;
 import im.parley.protocol.ProtocolException;
 import im.parley.slot.Lease;
 import im.parley.slot.Slot;
@@ -45,6 +47,8 @@ final class LocalIdentities implements KeyExport, IdentityProvider, AutoCloseabl
     private static final int AUXILIARY = 32;
     /** A random number is no key once in 2^128; that this often in a row is a broken generator. */
     private static final int KEY_ATTEMPTS = 4;
+    /** What sealing a key may take. */
+    private static final int PART_OF_HEAP = 3;
 
     private final Secrets secrets;
     private final SecureRandom random;
@@ -130,9 +134,25 @@ final class LocalIdentities implements KeyExport, IdentityProvider, AutoCloseabl
     }
 
     @Override
-    public byte[] exportKey(PublicKey identity) throws ProviderException {
+    public String exportKey(PublicKey identity, char[] password) throws ProviderException {
         checkKnown(identity);
-        return secrets.read(name(identity));
+        byte[] salt = fresh(Nip49.SALT);
+        byte[] nonce = fresh(Nip49.NONCE);
+        byte[] secretKey = read(identity);
+        try {
+            return Nip19.ncryptsec(Nip49.seal(
+                    password,
+                    secretKey,
+                    Nip49.LOG_N,
+                    salt,
+                    nonce,
+                    Nip49.Handling.UNTRACKED,
+                    Runtime.getRuntime().maxMemory() / PART_OF_HEAP));
+        } catch (CipherException e) {
+            throw rejected(e);
+        } finally {
+            Arrays.fill(secretKey, (byte) 0);
+        }
     }
 
     @Override

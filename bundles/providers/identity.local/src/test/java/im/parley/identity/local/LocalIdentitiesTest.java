@@ -17,8 +17,10 @@ import im.parley.api.identity.Purpose;
 import im.parley.api.identity.Signer;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.cipher.Nip49;
 import im.parley.curve.bouncycastle.BouncyCastleSecp256k1;
 import im.parley.protocol.EventHash;
+import im.parley.protocol.Nip19;
 import im.parley.testkit.Seeds;
 import im.parley.testkit.Vectors;
 import java.io.PrintWriter;
@@ -125,13 +127,18 @@ class LocalIdentitiesTest {
         byte[] secret = new byte[32];
         secret[31] = 5;
         PublicKey identity = identities.importKey(secret, null);
-        byte[] copy = identities.exportKey(identity);
-        assertArrayEquals(secret, copy);
-        Arrays.fill(copy, (byte) 0);
-        byte[] another = identities.exportKey(identity);
-        assertArrayEquals(secret, another, "a copy was given away");
-        Arrays.fill(another, (byte) 0);
-        refused(Kind.REJECTED, "identity.unknown", () -> identities.exportKey(PublicKey.ofHex("ab".repeat(32))));
+        char[] password = "a sentence of my own".toCharArray();
+        String sealed = identities.exportKey(identity, password);
+        assertArrayEquals(secret, Nip49.open(password, Nip19.sealedKey(sealed), 1L << 28));
+        assertNotEquals(sealed, identities.exportKey(identity, password), "salt and nonce are fresh");
+        assertEquals(2, secrets.handedOut.size());
+        nothingIsLeftBehind();
+        PublicKey stranger = PublicKey.ofHex("ab".repeat(32));
+        refused(Kind.REJECTED, "identity.unknown", () -> identities.exportKey(stranger, password));
+        char[] half = {'a', '\ud83d'};
+        refused(Kind.REJECTED, "crypto.bad-unicode", () -> identities.exportKey(identity, half));
+        PublicKey locked = identities.create("its passphrase".toCharArray());
+        refused(Kind.AUTHENTICATION, "vault.locked", () -> identities.exportKey(locked, password));
     }
 
     @Test

@@ -312,7 +312,6 @@ final class Circle implements OutboxHost {
     String exportKey(@Nullable String wanted, char[] password) throws ProviderException {
         SealedKeys.checkPassword(password);
         Account account = space.transact(tx -> pick(tx, wanted));
-        byte[] secret;
         try (Lease<IdentityProvider> lease = services.identity().acquire()) {
             if (!(lease.get() instanceof KeyExport export)) {
                 throw new ProviderException(
@@ -320,12 +319,7 @@ final class Circle implements OutboxHost {
                         "identity.no-export",
                         "What holds the key of " + account.name() + " does not give it away.");
             }
-            secret = export.exportKey(account.pubkey());
-        }
-        try {
-            return SealedKeys.seal(secret, password, services.random());
-        } finally {
-            Arrays.fill(secret, (byte) 0);
+            return export.exportKey(account.pubkey(), password);
         }
     }
 

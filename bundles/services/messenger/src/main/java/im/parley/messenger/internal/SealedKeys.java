@@ -6,18 +6,17 @@ import im.parley.cipher.CipherException;
 import im.parley.cipher.Nip49;
 import im.parley.protocol.Nip19;
 import im.parley.protocol.ProtocolException;
-import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Keys on their way out, sealed by a password (NIP-49). */
+/** Keys on their way in, and the passwords that seal them on their way out (NIP-49). */
 final class SealedKeys {
     private static final int LEAST_CHARACTERS = 12;
     private static final int MOST_CHARACTERS = 1_024;
     private static final int LEAST_UNFORESEEN = 6;
-    /** What sealing or opening a key may take. */
+    /** What opening a key may take. */
     private static final int PART_OF_HEAP = 3;
 
     private SealedKeys() {}
@@ -30,10 +29,10 @@ final class SealedKeys {
     static void checkPassword(char[] password) throws ProviderException {
         int[] characters = new String(password).codePoints().toArray();
         try {
-            boolean control = Arrays.stream(characters).anyMatch(Character::isISOControl);
-            if (control || characters.length < LEAST_CHARACTERS || characters.length > MOST_CHARACTERS) {
+            boolean noText = Arrays.stream(characters).anyMatch(SealedKeys::isNoText);
+            if (noText || characters.length < LEAST_CHARACTERS || characters.length > MOST_CHARACTERS) {
                 throw weak("has " + LEAST_CHARACTERS + " to " + MOST_CHARACTERS
-                        + " characters, none of them a control character");
+                        + " characters, none of them a control character or half of one");
             }
             int part = period(characters);
             if (part < LEAST_CHARACTERS || unforeseen(characters, part) < LEAST_UNFORESEEN) {
@@ -68,6 +67,10 @@ final class SealedKeys {
             stepBefore = step;
         }
         return unforeseen.size();
+    }
+
+    private static boolean isNoText(int character) {
+        return Character.isISOControl(character) || Character.getType(character) == Character.SURROGATE;
     }
 
     private static boolean isDigit(int character) {
@@ -126,19 +129,5 @@ final class SealedKeys {
 
     private static long mostMemoryBytes() {
         return Runtime.getRuntime().maxMemory() / PART_OF_HEAP;
-    }
-
-    static String seal(byte[] secret, char[] password, SecureRandom random) throws ProviderException {
-        byte[] salt = new byte[Nip49.SALT];
-        byte[] nonce = new byte[Nip49.NONCE];
-        random.nextBytes(salt);
-        random.nextBytes(nonce);
-        try {
-            return Nip19.ncryptsec(Nip49.seal(
-                    password, secret, Nip49.LOG_N, salt, nonce, Nip49.Handling.UNTRACKED, mostMemoryBytes()));
-        } catch (CipherException e) {
-            throw new ProviderException(
-                    Kind.REJECTED, "key.weak-passphrase", "The password is no text: " + e.getMessage());
-        }
     }
 }

@@ -54,4 +54,14 @@ class AccountKeysTest {
         assertEquals(Map.of(alice.pubkey(), "the first one"), keys.passphrases);
         assertEquals(List.of(alice, bob), node.api().accounts(SCOPE));
     }
+
+    @Test
+    void whatLeavesIsWhatTheProviderHasSealed() throws Exception {
+        Account alice = bring("Alice", "the first one");
+        String password = "a sentence of my own";
+        assertEquals(
+                alice.pubkey().hex() + " under " + password,
+                node.api().exportKey(SCOPE, "Alice", password.toCharArray()));
+        refused("key.weak-passphrase", () -> node.api().exportKey(SCOPE, "Alice", "1234567890".toCharArray()));
+    }
 }

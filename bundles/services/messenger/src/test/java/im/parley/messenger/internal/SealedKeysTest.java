@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.cipher.Nip49;
 import im.parley.protocol.Nip19;
-import im.parley.testkit.SeededRandom;
 import im.parley.testkit.Vectors;
 import java.util.HexFormat;
 import java.util.List;
@@ -33,10 +33,10 @@ class SealedKeysTest {
     }
 
     @Test
-    void whatIsExportedCanBeImported() throws Exception {
+    void whatIsSealedCanBeImported() throws Exception {
         char[] password = "a sentence of my own".toCharArray();
-        String sealed = SealedKeys.seal(SECRET, password, new SeededRandom(5));
-        assertTrue(sealed.startsWith("ncryptsec1"));
+        String sealed = Nip19.ncryptsec(Nip49.seal(
+                password, SECRET, 4, new byte[Nip49.SALT], new byte[Nip49.NONCE], Nip49.Handling.UNTRACKED, 1L << 28));
         assertArrayEquals(SECRET, SealedKeys.open((" " + sealed + "\n").toCharArray(), password));
         assertEquals("key.wrong-password", code(sealed, "another sentence"));
         assertArrayEquals(SECRET, SealedKeys.open(Nip19.nsec(SECRET).toCharArray(), null));
@@ -92,6 +92,11 @@ class SealedKeysTest {
         assertEquals(
                 "key.weak-passphrase",
                 assertThrows(ProviderException.class, () -> SealedKeys.checkPassword(huge))
+                        .code());
+        char[] half = "a sentence with half a \uD83D in it".toCharArray();
+        assertEquals(
+                "key.weak-passphrase",
+                assertThrows(ProviderException.class, () -> SealedKeys.checkPassword(half))
                         .code());
         for (String good : List.of("a sentence of my own", "correct horse battery", "kT7#pQ2!xW9z", "q8Zr4mWv1Lsa")) {
             SealedKeys.checkPassword(good.toCharArray());
