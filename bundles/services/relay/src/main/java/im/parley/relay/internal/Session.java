@@ -292,8 +292,11 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
     }
 
     private void failed(Throwable failure) {
-        LOG.error("A relay session failed and is closed", failure);
-        end(INTERNAL_ERROR, "internal error", false);
+        try {
+            LOG.error("A relay session failed and is closed", failure);
+        } finally {
+            broken();
+        }
     }
 
     private @Nullable ClientFrame parse(String text) {
@@ -470,6 +473,10 @@ final class Session implements Channel, Outbound.Listener, CommitQueue.Publisher
             } else {
                 refuse(event, "mute: nobody was listening to this ephemeral event");
             }
+        } catch (RuntimeException | Error e) {
+            // Whether it was answered is not known, and nobody else will.
+            broken();
+            throw e;
         } finally {
             eventDone();
         }

@@ -6,18 +6,21 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import im.parley.api.event.Event;
+import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.Outcome;
 import im.parley.api.transport.FrameSink;
 import im.parley.protocol.Frames;
 import im.parley.testkit.Await;
 import im.parley.testkit.SettableClock;
+import java.util.AbstractList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -187,6 +190,46 @@ class LoopsTest {
         assertTrue(answer.startsWith("false error: relay.internal it is not known"), answer);
         bench.store.answer = outcomes -> outcomes;
         assertEquals("true ", client.publish(bench.note(alice, "known")));
+    }
+
+    @Test
+    void anEphemeralEventThatCannotBePassedOnEndsTheConnection() {
+        TestClient client = bench.client();
+        Session session = (Session) bench.relay.accept(
+                new FrameSink() {
+                    @Override
+                    public void text(String frame) {}
+
+                    @Override
+                    public void closed(int code, String reason) {}
+                },
+                "203.0.113.8");
+        AtomicBoolean bad = new AtomicBoolean();
+        List<Filter> filters = new AbstractList<>() {
+            @Override
+            public Filter get(int index) {
+                return Filter.builder().kinds(List.of(20_001)).build();
+            }
+
+            @Override
+            public int size() {
+                return 1;
+            }
+
+            @Override
+            public Stream<Filter> stream() {
+                if (bad.get()) {
+                    throw new OutOfMemoryError("of the test");
+                }
+                return super.stream();
+            }
+        };
+        bench.relay.index().add(new Subscription(session, "a", filters));
+        Event event = alice.event(Bench.NOW, 20_001, List.of(), "");
+        assertEquals("true ", client.publish(event));
+        bad.set(true);
+        client.send(Frames.publish(alice.event(Bench.NOW, 20_001, List.of(), "again")));
+        assertEquals("1011 internal error", client.awaitEnd());
     }
 
     @Test
