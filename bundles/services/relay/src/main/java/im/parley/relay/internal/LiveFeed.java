@@ -34,6 +34,8 @@ final class LiveFeed {
     private final Object room = new Object();
     /** With the lock on room: what waits and what runs. */
     private long heldBytes;
+    /** With the lock on room: who waits for some. */
+    private int waiting;
 
     private final Thread thread;
     private volatile boolean ended;
@@ -81,51 +83,61 @@ final class LiveFeed {
     void post(Runnable task, long bytes) {
         Task posted = new Task(task, bytes);
         boolean interrupted = false;
+        boolean hasRoom = false;
         boolean taken = false;
         while (!taken && !ended) {
             try {
-                if (takeRoom(bytes, RECHECK_MILLIS)) {
-                    taken = tasks.offer(posted, RECHECK_MILLIS, TimeUnit.MILLISECONDS);
-                    returnRoom(taken ? 0 : bytes);
-                }
+                hasRoom = hasRoom || awaitRoom(bytes);
+                taken = hasRoom && tasks.offer(posted, RECHECK_MILLIS, TimeUnit.MILLISECONDS);
             } catch (InterruptedException e) {
                 interrupted = true;
             }
+        }
+        if (hasRoom && !taken) {
+            returnRoom(bytes);
         }
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
     }
 
-    /** As {@link #post(Runnable, long)}, but false instead of waiting. */
+    /** As {@link #post(Runnable, long)}, but false instead of waiting, also while others wait for room. */
     boolean offer(Runnable task, long bytes) {
-        if (ended || !takeRoom(bytes)) {
-            return false;
+        synchronized (room) {
+            // What is small would find room for ever, and what is large never.
+            if (ended || bytes > 0 && waiting > 0 || !takeRoom(bytes)) {
+                return false;
+            }
         }
         boolean taken = tasks.offer(new Task(task, bytes));
-        returnRoom(taken ? 0 : bytes);
+        if (!taken) {
+            returnRoom(bytes);
+        }
         return taken;
     }
 
-    private boolean takeRoom(long bytes, long millis) throws InterruptedException {
+    private boolean awaitRoom(long bytes) throws InterruptedException {
         synchronized (room) {
-            if (!takeRoom(bytes)) {
-                room.wait(millis);
-                return takeRoom(bytes);
+            if (takeRoom(bytes)) {
+                return true;
             }
-            return true;
+            waiting++;
+            try {
+                room.wait(RECHECK_MILLIS);
+                return takeRoom(bytes);
+            } finally {
+                waiting--;
+            }
         }
     }
 
-    /** One task may be larger than all that is allowed, alone. */
+    /** With the lock on room. One task may be larger than all that is allowed, alone. */
     private boolean takeRoom(long bytes) {
-        synchronized (room) {
-            if (bytes > 0 && heldBytes > 0 && heldBytes + bytes > maxBytes) {
-                return false;
-            }
-            heldBytes += bytes;
-            return true;
+        if (bytes > 0 && heldBytes > 0 && heldBytes + bytes > maxBytes) {
+            return false;
         }
+        heldBytes += bytes;
+        return true;
     }
 
     private void returnRoom(long bytes) {

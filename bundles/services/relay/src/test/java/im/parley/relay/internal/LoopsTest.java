@@ -310,6 +310,13 @@ class LoopsTest {
         assertTrue(feed.heldBytes() <= 1_000_000);
         assertFalse(feed.offer(() -> {}, 200_000), "an event that is not stored is not taken either");
         assertTrue(feed.offer(() -> {}, 0), "what holds no event is");
+        AtomicInteger overtaken = new AtomicInteger();
+        Await.until("nothing small overtakes the writer once it waits", () -> {
+            boolean taken = feed.offer(() -> {}, 1);
+            overtaken.addAndGet(taken ? 1 : 0);
+            return !taken;
+        });
+        assertTrue(overtaken.get() < 500, "it was full, and nobody's turn: " + overtaken);
         slow.countDown();
         Event last = bench.note(alice, "x".repeat(100_000));
         Await.until("there is room again", () -> queue.offer(last, 0, publisher(told)));
