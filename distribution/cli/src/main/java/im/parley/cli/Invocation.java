@@ -67,15 +67,21 @@ class Invocation {
         String option = " --data " + Shell.quoted(chosen.toString());
         StringBuilder advice = new StringBuilder();
         int from = 0;
-        for (int at = text.indexOf(COMMAND); at >= 0; at = text.indexOf(COMMAND, from)) {
+        for (int at = text.indexOf(COMMAND); at >= 0; at = text.indexOf(COMMAND, Math.max(from, at + 1))) {
             int end = endOfWord(text, at + COMMAND.length());
             if (GROUPS.contains(text.substring(at + COMMAND.length(), end))
                     && end < text.length()
                     && text.charAt(end) == ' ') {
                 end = endOfWord(text, end + 1);
             }
-            advice.append(text, from, end).append(option);
-            from = end;
+            if (end == at + COMMAND.length()) {
+                // No command, but an option of ./parley itself.
+                advice.append(text, from, end - 1).append(option);
+                from = end - 1;
+            } else {
+                advice.append(text, from, end).append(option);
+                from = end;
+            }
         }
         return advice.append(text, from, text.length()).toString();
     }

@@ -118,7 +118,9 @@ final class RelayArchiveCommands {
                         "file.not-written",
                         "The events were not exported.",
                         target + " cannot be written: " + reason(e) + ".",
-                        "Free some space or name another file.");
+                        e instanceof NoSuchFileException || e instanceof AccessDeniedException
+                                ? "Name a file in a directory that is there and yours."
+                                : "Free some space or name another file.");
             } finally {
                 Files.deleteIfExists(part);
             }
@@ -230,7 +232,9 @@ final class RelayArchiveCommands {
                                 "file.not-read",
                                 stored + known == 0 ? "No events were imported." : "Not all events were imported.",
                                 from.toAbsolutePath() + " cannot be read: " + reason(e) + ".",
-                                "Import it again when it can: what is stored is not stored twice.");
+                                e instanceof NoSuchFileException
+                                        ? "Check its name."
+                                        : "Import it again when it can: what is stored is not stored twice.");
                     }
                 }
             }

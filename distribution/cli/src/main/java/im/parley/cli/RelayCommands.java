@@ -119,6 +119,7 @@ final class RelayCommands {
 
         @Override
         int run() throws Failure, InterruptedException {
+            SecretKeys.refuseInUrl("The relay was not added.", url);
             Map<String, Object> params = ContactCommands.as(as);
             params.put("url", url);
             try (NodeClient client = connect()) {
@@ -203,6 +204,7 @@ final class RelayCommands {
 
         @Override
         int run() throws Failure {
+            SecretKeys.refuseInUrl("The relay was not removed.", url);
             Map<String, Object> params = ContactCommands.as(as);
             params.put("url", url);
             Map<String, Object> answer = ask("relay.remove", params);

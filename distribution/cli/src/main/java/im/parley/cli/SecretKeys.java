@@ -10,7 +10,24 @@ final class SecretKeys {
     /** It may be a public key, but whoever pastes it should not have to know. */
     private static final Pattern PLAIN = Pattern.compile("[0-9a-f]{64}");
 
+    /** Anywhere in a URL: whoever looks the host up, or reads the list of relays, would have it. */
+    private static final Pattern WITHIN = Pattern.compile("n(crypt)?sec1[02-9ac-hj-np-z]{20,}");
+
     private SecretKeys() {}
+
+    /** @param what was not done */
+    static void refuseInUrl(String what, String url) throws Failure {
+        if (WITHIN.matcher(plain(url)).find()) {
+            throw new Failure(
+                    Exit.REFUSED,
+                    "relay.secret-key",
+                    what,
+                    "That has a secret key in it, not only the address of a relay, and it stands in the history of your"
+                            + " shell now.",
+                    "Whoever has it can read and write as its owner: take it out of the history, and give an address"
+                            + " such as wss://relay.example.org.");
+        }
+    }
 
     /** @param what was not done */
     static void refuseAsAddress(String what, String typed) throws Failure {

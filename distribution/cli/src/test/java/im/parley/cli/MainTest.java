@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
@@ -144,6 +145,30 @@ class MainTest {
         assertEquals(Exit.USAGE, run("identity", "import", "bob", key));
         assertFalse(err.toString(StandardCharsets.UTF_8).contains(key), err.toString(StandardCharsets.UTF_8));
         assertTrue(err.toString(StandardCharsets.UTF_8).contains("history of your shell"));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5",
+                "wss://relay.example/nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5",
+                "wss://NSEC1VL029MGPSPEDVA04G90VLTKH6FVH240ZQTV9K0T9AF8935KE9LAQSNLFE5.example"
+            })
+    void aSecretKeyInAnAddressGoesNowhere(String url) throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            for (String command : List.of("add", "remove")) {
+                assertEquals(Exit.REFUSED, run("relay", command, url));
+            }
+            assertEquals(List.of(), node.heard);
+        }
+        assertTrue(err().contains("Code: relay.secret-key"), err());
+        assertFalse(err().toLowerCase(Locale.ROOT).contains("nsec1vl"), err());
+    }
+
+    @Test
+    void adviceForParleyItselfCanBePasted() {
+        assertEquals(Exit.USAGE, run("frobnicate"));
+        assertTrue(err().contains("See ./parley --data " + data + " --help."), err());
     }
 
     @Test
