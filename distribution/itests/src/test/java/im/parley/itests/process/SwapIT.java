@@ -139,7 +139,11 @@ public class SwapIT {
             assertTrue(ledger.path("exact").asBoolean());
             assertEquals(all.count(), ledger.path("sent").asLong());
         }
-        System.out.println(report(swaps, all, early, late, mostLeft));
+        // Under load the outbox holds what was not sent yet; with all of it gone, what is left is what swaps leave
+        // behind.
+        long[] settled = memory();
+        System.out.println(report(swaps, all, early, late, mostLeft) + "; settled: heap KiB " + settled[0]
+                + ", metaspace KiB " + settled[1]);
         for (Swap swap : swaps) {
             assertEquals(swap.slot + ": no call was cut", 0, swap.cut);
         }
