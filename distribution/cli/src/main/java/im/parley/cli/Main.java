@@ -92,6 +92,13 @@ public final class Main {
         commands.put("swap", () -> new CommandLine(new SwapCommands.Swap(invocation)));
         commands.put("undo", () -> new CommandLine(new SwapCommands.Undo(invocation)));
         commands.put(
+                "handover",
+                () -> new CommandLine(new HandoverGroup())
+                        .addSubcommand(new HandoverCommands.Status(invocation))
+                        .addSubcommand(new HandoverCommands.Compare(invocation))
+                        .addSubcommand(new HandoverCommands.Cancel(invocation))
+                        .addSubcommand(new HandoverCommands.Finish(invocation)));
+        commands.put(
                 "audit",
                 () -> new CommandLine(new AuditGroup())
                         .addSubcommand(new AuditCommands.ListAll(invocation))
@@ -168,6 +175,9 @@ public final class Main {
 
     @Command(name = "audit", description = "The log of what was done to this node, and whether it is whole.")
     private static final class AuditGroup extends Group {}
+
+    @Command(name = "handover", description = "Stores that move, and former ones that are kept up to date.")
+    private static final class HandoverGroup extends Group {}
 
     @Command(name = "relay", description = "Your inbox relays, and this node's own relay.")
     private static final class RelayGroup extends Group {}

@@ -15,7 +15,8 @@ final class SwapCommands {
     @Command(
             name = "swap",
             description =
-                    "Lets another part fill a slot while people write. What is under way finishes on the old one.")
+                    "Lets another part fill a slot while people write. What is under way finishes on the old one; what a store"
+                            + " keeps is moved along, and the command shows how far that is.")
     static final class Swap extends BaseCommand {
         @Parameters(index = "0", paramLabel = "SLOT", description = "The slot, as ./parley slots names it.")
         private String slot = "";
@@ -31,14 +32,14 @@ final class SwapCommands {
         }
 
         @Override
-        int run() throws Failure {
+        int run() throws Failure, InterruptedException {
             Map<String, Object> params = new LinkedHashMap<>();
             params.put("slot", slot);
             params.put("instance", instance);
             if (why != null) {
                 params.put("why", why);
             }
-            Map<String, Object> report = ask("slots.swap", params);
+            Map<String, Object> report = HandoverCommands.watched(this, "slots.swap", params);
             show(report, Plain.line(Answer.text(report, "words")));
             return Exit.OK;
         }
@@ -57,12 +58,12 @@ final class SwapCommands {
         }
 
         @Override
-        int run() throws Failure {
+        int run() throws Failure, InterruptedException {
             Map<String, Object> params = new LinkedHashMap<>();
             if (why != null) {
                 params.put("why", why);
             }
-            Map<String, Object> report = ask("slots.undo", params);
+            Map<String, Object> report = HandoverCommands.watched(this, "slots.undo", params);
             show(report, Plain.line(Answer.text(report, "words")));
             return Exit.OK;
         }

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** Every method there is, declared once: the dispatcher, the checks and {@code rpc.discover} all read this. */
 public final class Schema {
     /** Grows with every change a client could notice. */
-    public static final String VERSION = "0.3.0";
+    public static final String VERSION = "0.4.0";
 
     private static final Shape SESSION = object(
             "pinSet",
@@ -143,8 +143,32 @@ public final class Schema {
             NUMBER.described("0 if it lasts until the next start"),
             "undo",
             TEXT,
+            "moved",
+            COUNTS.described("what a slot with state carried over, and how long writers waited; empty for others"),
             "words",
             TEXT.described("the same for people"));
+
+    private static final Shape MOVING = object(
+            "slot", TEXT,
+            "phase",
+                    TEXT.described(
+                            "preparing, copying, comparing, switching, or window: the former one is kept up to date"),
+            "from", TEXT,
+            "to", TEXT,
+            "done", NUMBER,
+            "total", NUMBER.described("1 or more"),
+            "changes", NUMBER.described("carried over behind the first pass"),
+            "lag", NUMBER.described("changes known to be left"),
+            "since", NUMBER,
+            "problem", TEXT);
+
+    private static final Shape COMPARED = object(
+            "rows", NUMBER,
+            "marks", NUMBER.described("of deletions"),
+            "serving", TEXT.described("hash over all of what serves"),
+            "former", TEXT.described("the same of what is kept up to date"),
+            "equal", FLAG,
+            "changed", NUMBER.described("rows that changed while it ran"));
 
     private static final Shape LEFTOVER = object("bundle", TEXT, "instance", TEXT, "holders", listOf(TEXT));
 
@@ -513,6 +537,12 @@ public final class Schema {
                         "swap.same",
                         "swap.no-handover",
                         "swap.not-written",
+                        "swap.busy",
+                        "swap.cannot-catch-up",
+                        "swap.target-not-empty",
+                        "handover.differs",
+                        "handover.cancelled",
+                        "handover.too-busy",
                         "slot.test-only"),
                 required("slot", Type.TEXT, "its name"),
                 required("instance", Type.TEXT, "PID~name of a candidate"),
@@ -524,8 +554,50 @@ public final class Schema {
                 "Takes the newest swap back that was not taken back yet.",
                 "Nothing was taken back",
                 SWAP,
-                codes("swap.nothing-to-undo", "swap.unknown-instance", "swap.not-written"),
+                codes(
+                        "swap.nothing-to-undo",
+                        "swap.unknown-instance",
+                        "swap.not-written",
+                        "swap.busy",
+                        "swap.cannot-catch-up",
+                        "handover.differs",
+                        "handover.cancelled",
+                        "handover.too-busy"),
                 optional("why", Type.TEXT, "for the journal"));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.progress",
+                "Slots whose contents move, or whose former part is kept up to date.",
+                "The handovers were not listed",
+                object("slots", listOf(MOVING)));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.cancel",
+                "Has a handover that copies or compares give up; the old part serves on.",
+                "Nothing was called off",
+                object(),
+                codes("swap.unknown-slot"),
+                required("slot", Type.TEXT, "its name"));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.compare",
+                "Compares what a slot keeps with what its former part keeps, row by row, while both are used.",
+                "Nothing was compared",
+                COMPARED,
+                codes("swap.unknown-slot", "swap.no-window", "handover.differs", "handover.cancelled"),
+                required("slot", Type.TEXT, "its name"));
+        add(
+                Access.OPERATOR,
+                false,
+                "slots.finish",
+                "Stops keeping the former part up to date and closes it; its files stay.",
+                "Nothing was finished",
+                object("former", TEXT),
+                codes("swap.unknown-slot", "swap.no-window"),
+                required("slot", Type.TEXT, "its name"));
         add(
                 Access.OPERATOR,
                 false,

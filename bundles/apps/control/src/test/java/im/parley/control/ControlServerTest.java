@@ -27,6 +27,8 @@ import im.parley.relayclient.Persona;
 import im.parley.relayclient.PublishResult;
 import im.parley.relayclient.RelayClient;
 import im.parley.relayclient.RelayHealth;
+import im.parley.slot.Mover;
+import im.parley.slot.SwapProgress;
 import im.parley.slot.SwapReport;
 import im.parley.slot.Swaps;
 import im.parley.testkit.Await;
@@ -79,12 +81,44 @@ class ControlServerTest {
         @Override
         public SwapReport swap(String slot, String instance, String who, String why) {
             return new SwapReport(
-                    slot, "a~main", instance, who, why, 1, 3, 2, 1, 10, 20, 1_500, 7, "An undo goes back.");
+                    slot,
+                    "a~main",
+                    instance,
+                    who,
+                    why,
+                    1,
+                    3,
+                    2,
+                    1,
+                    10,
+                    20,
+                    1_500,
+                    7,
+                    "An undo goes back.",
+                    new SwapReport.Moved(10, 2, 3, "aa".repeat(32), "aa".repeat(32), 0, 900, 1_200, 300));
         }
 
         @Override
         public SwapReport undo(String who, String why) {
-            return new SwapReport("curve", "b~main", "a~main", who, why, 1, 0, 0, 0, 10, 20, 0, 8, "");
+            return new SwapReport("curve", "b~main", "a~main", who, why, 1, 0, 0, 0, 10, 20, 0, 8, "", null);
+        }
+
+        @Override
+        public SwapProgress progress(String slot) {
+            return new SwapProgress(slot, "copying", "a~main", "b~main", 5, 10, 0, 5, 1, "");
+        }
+
+        @Override
+        public void cancel(String slot) {}
+
+        @Override
+        public Mover.Compared compare(String slot) {
+            return new Mover.Compared(10, 2, "aa".repeat(32), "aa".repeat(32), 0);
+        }
+
+        @Override
+        public String finish(String slot, String who) {
+            return "a~main";
         }
 
         @Override
@@ -147,6 +181,10 @@ class ControlServerTest {
                     Map.entry("slots.list", "{}"),
                     Map.entry("slots.swap", "{\"slot\":\"curve\",\"instance\":\"b~main\",\"why\":\"trial\"}"),
                     Map.entry("slots.undo", "{}"),
+                    Map.entry("slots.progress", "{}"),
+                    Map.entry("slots.cancel", "{\"slot\":\"storage.events\"}"),
+                    Map.entry("slots.compare", "{\"slot\":\"storage.events\"}"),
+                    Map.entry("slots.finish", "{\"slot\":\"storage.events\"}"),
                     Map.entry("slots.leftovers", "{}"));
             List<String> notServedHere = List.of("rpc.discover", "node.status", "node.stop");
             for (Method method : Schema.all()) {

@@ -5,8 +5,9 @@ import java.util.List;
 import org.osgi.annotation.versioning.ProviderType;
 
 /**
- * Changes what fills a slot while the node works. Thread-safe; one swap at a time, others wait for it. Blocks: opening the
- * new object, and up to four seconds of drain.
+ * Changes what fills a slot while the node works. Thread-safe; one swap of a slot at a time, others of that slot wait for
+ * it. Blocks: opening the new object, up to four seconds of drain, and in a slot that keeps something for as long as it takes
+ * to copy that.
  *
  * <p>A swap checks, prepares (opens the new object while the old one serves), writes the next stack generation, switches in
  * one step, lets open leases finish, cuts those that do not, and closes the old object. Until the switch a failure changes
@@ -33,6 +34,33 @@ public interface Swaps {
      * @throws ProviderException {@code REJECTED swap.nothing-to-undo}, and as {@link #swap}
      */
     SwapReport undo(String who, String why) throws ProviderException;
+
+    /**
+     * How far the slot has got with moving what it keeps; a slot that keeps nothing has the phase {@code none}. Returns at
+     * once.
+     *
+     * @throws ProviderException {@code REJECTED swap.unknown-slot}
+     */
+    SwapProgress progress(String slot) throws ProviderException;
+
+    /** Has a move of that slot's contents give up: the old provider serves on. Without effect if nothing moves. */
+    void cancel(String slot) throws ProviderException;
+
+    /**
+     * Compares what a slot keeps with what the former provider keeps, row by row, while both are used.
+     *
+     * @throws ProviderException {@code REJECTED swap.no-window} if the former one is no longer kept up to date, {@code
+     *     CORRUPT handover.differs}
+     */
+    Mover.Compared compare(String slot) throws ProviderException;
+
+    /**
+     * Ends the time in which an undo loses nothing: the former provider is closed, its files stay where they are.
+     *
+     * @return {@code PID~name} of the former provider
+     * @throws ProviderException {@code REJECTED swap.no-window}
+     */
+    String finish(String slot, String who) throws ProviderException;
 
     /** The newest stack generation that a swap has written since the start; 0 if none has. */
     long generation();

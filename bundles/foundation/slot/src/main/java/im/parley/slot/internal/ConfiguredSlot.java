@@ -4,7 +4,9 @@ import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.Provider;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.slot.Lease;
+import im.parley.slot.Mover;
 import im.parley.slot.Slot;
+import im.parley.slot.SwapReport;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -13,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.osgi.framework.Bundle;
 import org.osgi.framework.Constants;
@@ -68,13 +71,16 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
 
         @AttributeDefinition(
                 description =
-                        "What a swap has to move: none if the providers of the slot keep nothing between two calls."
-                                + " Empty if what they keep cannot be moved, so that a swap is refused.")
+                        "What a swap has to move: none if the providers of the slot keep nothing between two calls, copy if"
+                                + " what they keep is copied. Empty if it cannot be moved, so that a swap is refused.")
         String handover() default "";
     }
 
     private final String name;
     private final boolean stateless;
+    /** Null if nothing that the providers keep can be moved. */
+    private final @Nullable Handover handover;
+
     private final SlotHost host;
     private final Object opening = new Object();
     private final Object swapping = new Object();
@@ -112,11 +118,12 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                     + " instances, but only the slot " + SLOT_WITH_PREFERENCES + " takes a preference list");
         }
         String handover = config.handover() == null ? "" : config.handover();
-        if (!handover.isEmpty() && !handover.equals("none")) {
+        if (!List.of("", "none", "copy").contains(handover)) {
             throw new IllegalArgumentException(
-                    PID + " handover=" + handover + " of slot " + name + " is not none, and nothing else is known");
+                    PID + " handover=" + handover + " of slot " + name + " is neither none nor copy");
         }
-        this.stateless = !handover.isEmpty();
+        this.stateless = handover.equals("none");
+        this.handover = handover.equals("copy") ? new Handover(name, host, this::openBeside) : null;
         this.host = host;
         host.add(this);
     }
@@ -129,6 +136,14 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
         synchronized (opening) {
             holder = current;
             current = null;
+        }
+        leave(holder);
+    }
+
+    /** What served is gone: nothing moves any more, and leases end. */
+    private void leave(@Nullable Holder<Object> holder) {
+        if (handover != null) {
+            handover.emptied();
         }
         retire(holder);
     }
@@ -172,13 +187,20 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                 candidates.remove(instance);
             }
             holder = current;
-            if (!wasFirst || holder == null || !holder.instance().equals(instance)) {
-                return;
+            if (wasFirst && holder != null && holder.instance().equals(instance)) {
+                current = null;
+            } else {
+                holder = null;
             }
-            current = null;
+        }
+        if (holder == null) {
+            if (handover != null) {
+                handover.leaving(instance);
+            }
+            return;
         }
         // In-flight work finishes on the leaving provider: SCR waits for unbind before it deactivates the component.
-        retire(holder);
+        leave(holder);
     }
 
     private Holder.Retirement retire(@Nullable Holder<Object> holder) {
@@ -295,6 +317,9 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                     select.stream().filter(other -> !other.equals(instance)).forEach(selection::add);
                 }
             }
+            if (handover != null) {
+                return move(handover, instance, candidate, selection, write);
+            }
             long began = System.nanoTime();
             Holder<Object> next = open(instance, candidate);
             long opened = System.nanoTime();
@@ -332,31 +357,108 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                     opened - began,
                     System.nanoTime() - switched,
                     longestWaitNanos.get(),
-                    generation);
+                    generation,
+                    null);
         }
+    }
+
+    /** As {@link #replace}, with what the old one keeps. */
+    private Replaced move(Handover mover, String instance, Candidate candidate, List<String> selection, Write write)
+            throws ProviderException {
+        // So that there is something to move.
+        acquire().close();
+        longestWaitNanos.set(0);
+        AtomicReference<@Nullable Holder<Object>> old = new AtomicReference<>();
+        Handover.Done done = mover.move(instance, (opened, forUsers) -> {
+            Holder<Object> next = new Holder<>(instance, forUsers, opened::letGo);
+            long generation = write.select(selection);
+            synchronized (opening) {
+                if (!stopped && candidate(instance) == candidate) {
+                    old.set(current);
+                    current = next;
+                    select = List.copyOf(selection);
+                    lastFailure = null;
+                    warning = "";
+                    return generation;
+                }
+            }
+            write.select(preferences());
+            throw unavailable(instance + " left while it was prepared.");
+        });
+        long switched = System.nanoTime();
+        Holder<Object> former = old.get();
+        Holder.Retirement ended = retire(former);
+        LOG.info(
+                "Slot {} is filled by {}, with all that {} kept",
+                name,
+                instance,
+                former == null ? "nobody" : former.instance());
+        return new Replaced(
+                former == null ? "" : former.instance(),
+                ended,
+                done.moved().copyMillis() * 1_000_000 + done.moved().compareMillis() * 1_000_000,
+                System.nanoTime() - switched,
+                Math.max(longestWaitNanos.get(), done.moved().pauseMicros() * 1_000),
+                done.generation(),
+                done.moved());
+    }
+
+    /** Null if the slot keeps nothing that could be moved. */
+    @Nullable
+    Handover handover() {
+        return handover;
+    }
+
+    /** Compares, see {@link Handover#compare}; not while something moves. */
+    Mover.Compared compare() throws ProviderException {
+        synchronized (swapping) {
+            return movable().compare();
+        }
+    }
+
+    /** See {@link Handover#finish}. */
+    String finish() throws ProviderException {
+        synchronized (swapping) {
+            return movable().finish();
+        }
+    }
+
+    private Handover movable() throws ProviderException {
+        if (handover == null) {
+            throw new ProviderException(
+                    Kind.REJECTED, "swap.no-window", "The slot " + name + " keeps nothing that is moved.");
+        }
+        return handover;
     }
 
     /** With the lock on opening: a candidate that may be swapped in. */
     private Candidate checked(String instance) throws ProviderException {
         Candidate candidate = candidate(instance);
-        if (!stateless) {
+        if (!stateless && handover == null) {
             throw new ProviderException(
                     Kind.REJECTED,
                     "swap.no-handover",
                     "What fills the slot " + name + " keeps data that this version cannot move to another provider.");
         }
         if (candidate == null) {
-            throw new ProviderException(
-                    Kind.REJECTED,
-                    "swap.unknown-instance",
-                    instance + " is no candidate for the slot " + name + "; there are "
-                            + String.join(", ", candidates.keySet()) + ".");
+            throw unknown(instance);
         }
         Holder<Object> now = current;
         if (now != null && now.instance().equals(instance)) {
             throw new ProviderException(Kind.REJECTED, "swap.same", instance + " fills the slot " + name + " already.");
         }
         return candidate;
+    }
+
+    private ProviderException unknown(String instance) {
+        List<String> known;
+        synchronized (opening) {
+            known = List.copyOf(candidates.keySet());
+        }
+        return new ProviderException(
+                Kind.REJECTED,
+                "swap.unknown-instance",
+                instance + " is no candidate for the slot " + name + "; there are " + String.join(", ", known) + ".");
     }
 
     /** What the next start selects. */
@@ -368,9 +470,47 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
 
     /** A switch as it went, times in nanoseconds. */
     record Replaced(
-            String from, Holder.Retirement ended, long prepare, long drain, long longestWait, long generation) {}
+            String from,
+            Holder.Retirement ended,
+            long prepare,
+            long drain,
+            long longestWait,
+            long generation,
+            SwapReport.@Nullable Moved moved) {}
 
     private Holder<Object> open(String instance, Candidate candidate) throws ProviderException {
+        Opened opened = opened(instance, candidate);
+        if (handover == null) {
+            return new Holder<>(
+                    instance,
+                    stateless ? Border.around(opened.object(), instance, this) : opened.object(),
+                    opened::letGo);
+        }
+        boolean filled = false;
+        try {
+            Holder<Object> holder = new Holder<>(instance, handover.fill(opened), opened::letGo);
+            filled = true;
+            return holder;
+        } finally {
+            if (!filled) {
+                opened.letGo();
+            }
+        }
+    }
+
+    /** Opens an instance that does not serve. */
+    private Opened openBeside(String instance) throws ProviderException {
+        Candidate candidate;
+        synchronized (opening) {
+            candidate = candidate(instance);
+        }
+        if (candidate == null) {
+            throw unknown(instance);
+        }
+        return opened(instance, candidate);
+    }
+
+    private Opened opened(String instance, Candidate candidate) throws ProviderException {
         if (candidate.testOnly() && !host.testing()) {
             throw new ProviderException(
                     Kind.REJECTED,
@@ -401,10 +541,7 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
         }
         Object opened = object;
         LeasedContext handed = context;
-        return new Holder<>(
-                instance,
-                stateless ? Border.around(opened, instance, this) : opened,
-                () -> release(instance, candidate, provider, opened, handed));
+        return new Opened(instance, opened, () -> release(instance, candidate, provider, opened, handed));
     }
 
     private Provider<?> service(String instance, Candidate candidate) throws ProviderException {

@@ -3,7 +3,9 @@ package im.parley.slot.internal;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.slot.EgressSource;
+import im.parley.slot.Mover;
 import im.parley.slot.SecretsSource;
+import im.parley.slot.Slot;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,10 +61,12 @@ public final class SlotHost {
     private final InstantSource clock;
     private final SecureRandom random;
     private final Path providersDir;
+    private final Path handoversDir;
     private final boolean testing;
     private final int threads;
     private final Set<LockHook> lockHooks = ConcurrentHashMap.newKeySet();
     private final Map<String, ConfiguredSlot> slots = new ConcurrentHashMap<>();
+    private final Map<String, Mover> movers = new ConcurrentHashMap<>();
     private final Loaders loaders = new Loaders();
     private volatile @Nullable Quarantine quarantine;
     private volatile @Nullable SecretsSource secrets;
@@ -79,6 +83,7 @@ public final class SlotHost {
         this.clock = clock;
         this.random = random;
         this.providersDir = Path.of(config.dataDir(), "providers");
+        this.handoversDir = Path.of(config.dataDir(), "handover");
         this.testing = config.testing();
         this.threads = config.threads();
     }
@@ -181,6 +186,31 @@ public final class SlotHost {
         }
     }
 
+    @Reference(service = Mover.class, cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
+    void bindMover(Mover mover, Map<String, ?> properties) {
+        movers.put(String.valueOf(properties.get(Slot.NAME)), mover);
+    }
+
+    void unbindMover(Mover mover, Map<String, ?> properties) {
+        movers.remove(String.valueOf(properties.get(Slot.NAME)), mover);
+    }
+
+    /** What moves the contents of that slot; null if it is not there yet. */
+    @Nullable
+    Mover mover(String slot) {
+        return movers.get(slot);
+    }
+
+    /** Where handovers keep how far they have got. */
+    Path handoversDir() {
+        return handoversDir;
+    }
+
+    /** The directory that an instance is handed; may be absent. */
+    Path dataDirOf(String instance) {
+        return providersDir.resolve(instance);
+    }
+
     /** Told when a provider has failed too often. */
     @FunctionalInterface
     interface Quarantine {
@@ -265,7 +295,7 @@ public final class SlotHost {
     }
 
     private Path directoryFor(String instance) throws ProviderException {
-        Path dir = providersDir.resolve(instance);
+        Path dir = dataDirOf(instance);
         try {
             Files.createDirectories(
                     dir, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));

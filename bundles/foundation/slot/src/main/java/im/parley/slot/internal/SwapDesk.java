@@ -2,6 +2,8 @@ package im.parley.slot.internal;
 
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.slot.Mover;
+import im.parley.slot.SwapProgress;
 import im.parley.slot.SwapReport;
 import im.parley.slot.Swaps;
 import java.util.ArrayDeque;
@@ -63,13 +65,16 @@ public final class SwapDesk implements Swaps {
     }
 
     @Override
-    public synchronized SwapReport swap(String slot, String instance, String who, String why) throws ProviderException {
+    public SwapReport swap(String slot, String instance, String who, String why) throws ProviderException {
         return swap(slot, instance, who, why, null);
     }
 
     @Override
-    public synchronized SwapReport undo(String who, String why) throws ProviderException {
-        Swapped newest = undoable.peekLast();
+    public SwapReport undo(String who, String why) throws ProviderException {
+        Swapped newest;
+        synchronized (this) {
+            newest = undoable.peekLast();
+        }
         if (newest == null) {
             Stack.Undoable kept = stack.undoable();
             newest = kept == null ? null : new Swapped(kept.slot(), kept.from(), kept.to(), kept.entry());
@@ -79,20 +84,16 @@ public final class SwapDesk implements Swaps {
                     Kind.REJECTED, "swap.nothing-to-undo", "No swap was made that was not taken back.");
         }
         SwapReport report = swap(newest.slot(), newest.from(), who, why, newest);
-        undoable.removeLastOccurrence(newest);
+        synchronized (this) {
+            undoable.removeLastOccurrence(newest);
+        }
         return report;
     }
 
     /** @param undone what this takes back; null if it is a swap of its own */
     private SwapReport swap(String name, String instance, String who, String why, @Nullable Swapped undone)
             throws ProviderException {
-        ConfiguredSlot slot = host.slot(name);
-        if (slot == null) {
-            throw new ProviderException(
-                    Kind.REJECTED,
-                    "swap.unknown-slot",
-                    "There is no slot " + name + "; there are " + String.join(", ", host.slotNames()) + ".");
-        }
+        ConfiguredSlot slot = slot(name);
         long startedAt = host.clock().millis();
         long[] entry = new long[1];
         ConfiguredSlot.Replaced done = slot.replace(instance, selection -> {
@@ -101,8 +102,6 @@ public final class SwapDesk implements Swaps {
             entry[0] = selected.entry();
             return selected.generation();
         });
-        before.put(name, done.from());
-        generation = Math.max(generation, done.generation());
         boolean canUndo = undone == null && !done.from().isEmpty();
         SwapReport report = new SwapReport(
                 name,
@@ -118,11 +117,16 @@ public final class SwapDesk implements Swaps {
                 done.drain() / 1_000,
                 done.longestWait() / 1_000,
                 done.generation(),
-                canUndo ? "An undo gives the slot back to " + done.from() + " in the same way." : "");
-        if (canUndo) {
-            undoable.addLast(new Swapped(name, done.from(), instance, entry[0]));
-            if (undoable.size() > MAX_REMEMBERED) {
-                undoable.removeFirst();
+                canUndo ? "An undo gives the slot back to " + done.from() + " in the same way." : "",
+                done.moved());
+        synchronized (this) {
+            before.put(name, done.from());
+            generation = Math.max(generation, done.generation());
+            if (canUndo) {
+                undoable.addLast(new Swapped(name, done.from(), instance, entry[0]));
+                if (undoable.size() > MAX_REMEMBERED) {
+                    undoable.removeFirst();
+                }
             }
         }
         if (entry[0] > 0) {
@@ -130,6 +134,43 @@ public final class SwapDesk implements Swaps {
         }
         LOG.info("Swap by {}: {}", who, report.words());
         return report;
+    }
+
+    private ConfiguredSlot slot(String name) throws ProviderException {
+        ConfiguredSlot slot = host.slot(name);
+        if (slot == null) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    "swap.unknown-slot",
+                    "There is no slot " + name + "; there are " + String.join(", ", host.slotNames()) + ".");
+        }
+        return slot;
+    }
+
+    @Override
+    public SwapProgress progress(String slot) throws ProviderException {
+        Handover handover = slot(slot).handover();
+        return handover == null ? SwapProgress.none(slot) : handover.progress();
+    }
+
+    @Override
+    public void cancel(String slot) throws ProviderException {
+        Handover handover = slot(slot).handover();
+        if (handover != null) {
+            handover.cancel();
+        }
+    }
+
+    @Override
+    public Mover.Compared compare(String slot) throws ProviderException {
+        return slot(slot).compare();
+    }
+
+    @Override
+    public String finish(String slot, String who) throws ProviderException {
+        String former = slot(slot).finish();
+        LOG.info("Slot {}: {} is no longer kept up to date, by {}", slot, former, who);
+        return former;
     }
 
     @Override
@@ -153,18 +194,16 @@ public final class SwapDesk implements Swaps {
     private void quarantine(ConfiguredSlot slot, String instance, String last) {
         String text = instance + " failed " + Border.FAULTS + " times in a minute, last in " + last + ".";
         try {
-            synchronized (this) {
-                if (!slot.status().instance().equals(instance)) {
-                    return;
-                }
-                String other = other(slot, instance);
-                if (other == null) {
-                    slot.warn("slot.failing: " + text + " There is no other instance to return to.");
-                    LOG.error("Slot {}: {} There is no other instance to return to", slot.name(), text);
-                    return;
-                }
-                swap(slot.name(), other, "quarantine", text, null);
+            if (!slot.status().instance().equals(instance)) {
+                return;
             }
+            String other = other(slot, instance);
+            if (other == null) {
+                slot.warn("slot.failing: " + text + " There is no other instance to return to.");
+                LOG.error("Slot {}: {} There is no other instance to return to", slot.name(), text);
+                return;
+            }
+            swap(slot.name(), other, "quarantine", text, null);
             slot.warn("slot.quarantined: " + text);
         } catch (ProviderException e) {
             slot.warn("slot.failing: " + text + " The other instance cannot serve: " + e.getMessage());
@@ -175,7 +214,10 @@ public final class SwapDesk implements Swaps {
     /** What served before, or the next one that could. */
     private @Nullable String other(ConfiguredSlot slot, String instance) {
         List<String> candidates = slot.status().candidates();
-        String previous = before.getOrDefault(slot.name(), "");
+        String previous;
+        synchronized (this) {
+            previous = before.getOrDefault(slot.name(), "");
+        }
         if (candidates.contains(previous) && !previous.equals(instance)) {
             return previous;
         }
