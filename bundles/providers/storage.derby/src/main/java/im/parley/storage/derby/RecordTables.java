@@ -27,6 +27,7 @@ final class RecordTables {
     static final String META = "SELECT format, next_space FROM meta";
     static final String NEXT_SPACE = "UPDATE meta SET next_space = next_space + 1";
     static final String SPACE = "SELECT space_number, commit_seq FROM spaces WHERE name = ?";
+    static final String SPACES = "SELECT name FROM spaces";
     static final String ADD_SPACE = "INSERT INTO spaces VALUES (?, ?, 0)";
     static final String SET_SEQ = "UPDATE spaces SET commit_seq = ? WHERE space_number = ?";
     static final String DROP_SPACE = "DELETE FROM spaces WHERE space_number = ?";
