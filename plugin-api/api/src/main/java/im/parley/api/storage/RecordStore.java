@@ -21,4 +21,12 @@ public interface RecordStore {
 
     /** Removes a space and everything in it; absent is fine. Durable when it returns. */
     void destroy(SpaceId id) throws ProviderException;
+
+    /**
+     * Every space that a transaction has changed since it was last destroyed, also if it is empty by now: those with a {@link
+     * Space#commitSeq} above 0. For migration, backup and checks; not called from inside a transaction.
+     *
+     * @return in the order of their names; a copy
+     */
+    List<SpaceId> spaces() throws ProviderException;
 }

@@ -383,6 +383,44 @@ public abstract class RecordStoreContract {
         assertTrue(main().commitSeq() > last);
     }
 
+    @Test
+    void theSpacesAreThoseThatWereChangedAndNotDestroyed() throws Exception {
+        assertEquals(List.of(), store().spaces());
+        put(store().open(OTHER), "k", "v");
+        put(store().open(MAIN), "k", "v");
+        store().open(MAIN).transact(transaction -> {
+            transaction.delete(bytes("k"));
+            return true;
+        });
+        SpaceId looked = new SpaceId("looked-at");
+        store().open(looked);
+        assertEquals("absent", get(store().open(looked), "k"));
+        assertThrows(
+                ProviderException.class,
+                () -> store().open(looked).transact(transaction -> {
+                    scribble(transaction);
+                    throw new ProviderException(Kind.REJECTED, "test.own", "Given up on purpose.");
+                }));
+        SpaceId early = new SpaceId("a");
+        put(store().open(early), "k", "v");
+        for (int i = 0; i < 2; i++) {
+            assertEquals(List.of(early, MAIN, OTHER), store().spaces());
+            reopen();
+        }
+        store().destroy(MAIN);
+        store().destroy(looked);
+        for (int i = 0; i < 2; i++) {
+            assertEquals(List.of(early, OTHER), store().spaces());
+            reopen();
+        }
+        put(main(), "k", "again");
+        assertEquals(List.of(early, MAIN, OTHER), store().spaces());
+        List<SpaceId> copy = new ArrayList<>(store().spaces());
+        for (SpaceId id : copy) {
+            assertTrue(store().open(id).commitSeq() > 0, id.value());
+        }
+    }
+
     // Transactions
 
     @Test

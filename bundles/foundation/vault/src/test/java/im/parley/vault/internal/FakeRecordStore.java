@@ -122,6 +122,13 @@ final class FakeRecordStore implements RecordStore, Slot<RecordStore> {
         spaces.remove(id);
     }
 
+    @Override
+    public List<SpaceId> spaces() {
+        return spaces.keySet().stream()
+                .sorted(Comparator.comparing(SpaceId::value))
+                .toList();
+    }
+
     NavigableMap<byte[], byte[]> rows(SpaceId id) {
         return spaces.computeIfAbsent(id, any -> new TreeMap<>(UNSIGNED));
     }

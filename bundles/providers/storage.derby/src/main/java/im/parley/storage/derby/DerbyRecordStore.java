@@ -13,6 +13,7 @@ import java.sql.Savepoint;
 import java.sql.Types;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -411,6 +412,20 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
         PreparedStatement statement = statements.get(sql);
         statement.setInt(1, number);
         statement.executeUpdate();
+    }
+
+    @Override
+    public List<SpaceId> spaces() throws ProviderException {
+        return inTurn(statements -> {
+            List<SpaceId> found = new ArrayList<>();
+            try (ResultSet rows = statements.get(RecordTables.SPACES).executeQuery()) {
+                while (rows.next()) {
+                    found.add(new SpaceId(rows.getString(1)));
+                }
+            }
+            found.sort(Comparator.comparing(SpaceId::value));
+            return List.copyOf(found);
+        });
     }
 
     private final class DerbySpace implements Space {

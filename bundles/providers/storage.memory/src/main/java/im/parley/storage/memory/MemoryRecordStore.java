@@ -6,6 +6,7 @@ import im.parley.api.storage.Space;
 import im.parley.api.storage.SpaceId;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +39,14 @@ public final class MemoryRecordStore implements RecordStore {
     public synchronized void destroy(SpaceId id) {
         refuseInsideTransaction();
         spaces.remove(id);
+    }
+
+    @Override
+    public synchronized List<SpaceId> spaces() {
+        refuseInsideTransaction();
+        return spaces.keySet().stream()
+                .sorted(Comparator.comparing(SpaceId::value))
+                .toList();
     }
 
     private void refuseInsideTransaction() {

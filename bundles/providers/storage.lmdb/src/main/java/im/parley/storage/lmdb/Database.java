@@ -1,0 +1,360 @@
+package im.parley.storage.lmdb;
+
+import im.parley.api.lifecycle.ProviderContext;
+import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Secrets;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.lwjgl.util.lmdb.LMDB;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One environment on disk: created whole or not at all, locked against a second opener, checked for its format and key, and
+ * opened again after a fault of the disk cost it. Thread-safe.
+ *
+ * <p>The lock is the system's, on a file of our own: LMDB itself lets several processes share an environment, and opening one
+ * twice in a process would break it. It also holds between class loaders.
+ */
+final class Database implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Database.class);
+    private static final String KEY_NAME = "db-key";
+    private static final int KEY_BYTES = 32;
+    private static final byte[] FORMAT = ascii("format");
+    private static final byte[] CHECK = ascii("key-check");
+
+    /** So that a dead disk is not asked without pause. */
+    private static final long RETRY_NANOS = 1_000_000_000L;
+
+    private final String instance;
+    private final Path home;
+    private final Path directory;
+    private final long mapBytes;
+    private final Table[] tables;
+    private final int format;
+    private final FileChannel lock;
+    private final Seal seal;
+    private final byte[] indexKey;
+
+    private @Nullable Environment environment;
+    private @Nullable ProviderException lastFailure;
+    private long lastFailureNanos;
+    private boolean closed;
+
+    private Database(
+            String instance,
+            Path home,
+            FileChannel lock,
+            long mapBytes,
+            Table[] tables,
+            int format,
+            Seal seal,
+            byte[] indexKey) {
+        this.instance = instance;
+        this.home = home;
+        this.lock = lock;
+        this.mapBytes = mapBytes;
+        this.tables = tables;
+        this.format = format;
+        this.seal = seal;
+        this.indexKey = indexKey;
+        directory = home.resolve("db");
+    }
+
+    /**
+     * Opens the environment under the data directory of the instance, creating it at the first time.
+     *
+     * @param tables the first of them is for facts about the others
+     * @param format of what is in the tables; a store with a higher one is refused
+     */
+    static Database open(LmdbEngine engine, ProviderContext context, long mapBytes, Table[] tables, int format)
+            throws ProviderException {
+        Path home;
+        try {
+            home = context.dataDir().toRealPath();
+        } catch (IOException e) {
+            throw Failures.atOpening(e);
+        }
+        FileChannel lock = lock(home);
+        Database database = null;
+        try {
+            engine.load(home);
+            boolean create = !Files.isDirectory(home.resolve("db"));
+            byte[] key = create ? createKey(context) : key(context);
+            try {
+                database = new Database(
+                        context.instance(),
+                        home,
+                        lock,
+                        mapBytes,
+                        tables,
+                        format,
+                        new Seal(key, context.random()),
+                        Seal.derive(key, "parley-lmdb-index-v1", 64));
+            } finally {
+                Arrays.fill(key, (byte) 0);
+            }
+            if (create) {
+                database.create();
+            }
+            database.environment();
+            return database;
+        } catch (ProviderException | RuntimeException | Error e) {
+            if (database == null) {
+                release(lock);
+            } else {
+                database.close();
+            }
+            throw e;
+        }
+    }
+
+    private static FileChannel lock(Path home) throws ProviderException {
+        try {
+            FileChannel channel = FileChannel.open(
+                    home.resolve("lock"),
+                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+            boolean locked = false;
+            try {
+                locked = channel.tryLock() != null;
+            } catch (OverlappingFileLockException e) {
+                LOG.debug("{} is open in this process", home);
+            } finally {
+                if (!locked) {
+                    release(channel);
+                }
+            }
+            if (!locked) {
+                throw Failures.locked();
+            }
+            return channel;
+        } catch (IOException e) {
+            throw Failures.atOpening(e);
+        }
+    }
+
+    private static void release(FileChannel lock) {
+        try {
+            lock.close();
+        } catch (IOException e) {
+            LOG.debug("a lock was released with {}", e.toString());
+        }
+    }
+
+    private static byte[] createKey(ProviderContext context) throws ProviderException {
+        Secrets secrets = context.secrets();
+        if (secrets.names().contains(KEY_NAME)) {
+            return key(context);
+        }
+        byte[] key = new byte[KEY_BYTES];
+        context.random().nextBytes(key);
+        secrets.write(KEY_NAME, key, null);
+        return key;
+    }
+
+    private static byte[] key(ProviderContext context) throws ProviderException {
+        Secrets secrets = context.secrets();
+        if (!secrets.names().contains(KEY_NAME)) {
+            throw Failures.wrongKey("The vault has no key for this store");
+        }
+        byte[] key = secrets.read(KEY_NAME);
+        if (key.length != KEY_BYTES) {
+            throw Failures.wrongKey("The vault's key for this store has a wrong length");
+        }
+        return key;
+    }
+
+    /** Made beside and moved into place, so that a crash on the way leaves nothing half done. */
+    private synchronized void create() throws ProviderException {
+        Path making = home.resolve("db.new");
+        try {
+            deleteFolder(making);
+            Files.createDirectory(
+                    making, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            try (Environment created = Environment.open(making, mapBytes, tables, Environment.Mode.CREATE);
+                    Environment.Txn txn = created.write()) {
+                txn.use(writing -> {
+                    writing.put(tables[0], FORMAT, number(format));
+                    writing.put(tables[0], CHECK, seal.seal(CHECK, CHECK));
+                    return true;
+                });
+                txn.commit();
+            }
+            Files.deleteIfExists(making.resolve("lock.mdb"));
+            sync(making.resolve(Environment.FILE));
+            sync(making);
+            Files.move(making, directory, StandardCopyOption.ATOMIC_MOVE);
+            sync(home);
+        } catch (LmdbException e) {
+            throw Failures.atOpening(e);
+        } catch (IOException e) {
+            throw Failures.atOpening(e);
+        }
+    }
+
+    /** The open environment; after a loss a new one, a failed attempt is repeated after a second at the earliest. */
+    synchronized Environment environment() throws ProviderException {
+        if (closed) {
+            throw Failures.closed();
+        }
+        Environment current = environment;
+        if (current != null) {
+            return current;
+        }
+        ProviderException failure = lastFailure;
+        if (failure != null && System.nanoTime() - lastFailureNanos < RETRY_NANOS) {
+            throw Failures.again(failure);
+        }
+        try {
+            Environment opened = openExisting();
+            environment = opened;
+            lastFailure = null;
+            return opened;
+        } catch (ProviderException e) {
+            lastFailure = e;
+            lastFailureNanos = System.nanoTime();
+            throw e;
+        }
+    }
+
+    private Environment openExisting() throws ProviderException {
+        Environment opened;
+        try {
+            // LMDB would make a new, empty file where there is none.
+            Path file = directory.resolve(Environment.FILE);
+            if (!Files.isRegularFile(file) || Files.size(file) < 2 * Environment.SMALLEST_PAGE) {
+                throw Failures.corrupt("no file, or the stump of one");
+            }
+            opened = Environment.open(directory, mapBytes, tables, Environment.Mode.EXISTING);
+        } catch (IOException e) {
+            throw Failures.atOpening(e);
+        } catch (LmdbException e) {
+            throw Failures.atOpening(e);
+        }
+        try {
+            opened.read(txn -> {
+                checkFacts(txn.get(tables[0], FORMAT), txn.get(tables[0], CHECK));
+                return true;
+            });
+            return opened;
+        } catch (LmdbException e) {
+            opened.close();
+            throw Failures.atOpening(e);
+        } catch (ProviderException | RuntimeException | Error e) {
+            opened.close();
+            throw e;
+        }
+    }
+
+    private void checkFacts(byte @Nullable [] written, byte @Nullable [] check) throws ProviderException {
+        if (written == null || written.length != Integer.BYTES || check == null) {
+            throw Failures.corrupt("no format");
+        }
+        int found = ByteBuffer.wrap(written).getInt();
+        if (found > format) {
+            throw Failures.tooNew(found);
+        }
+        if (found != format) {
+            throw Failures.corrupt("format " + found);
+        }
+        if (!Arrays.equals(CHECK, seal.open(CHECK, check))) {
+            throw Failures.wrongKey("The key of this store does not fit its data");
+        }
+    }
+
+    /** What is told of an error of an environment; one that is lost is closed, and opened again at the next use. */
+    ProviderException failure(Environment of, LmdbException e) {
+        if (e.code() == LMDB.MDB_PANIC) {
+            lose(of);
+            return Failures.lost();
+        }
+        synchronized (this) {
+            return e.code() == 0 && !closed ? Failures.lost() : Failures.of(e);
+        }
+    }
+
+    /** Gives up an environment that takes no more writes. */
+    void lose(Environment lost) {
+        synchronized (this) {
+            if (environment != lost) {
+                return;
+            }
+            environment = null;
+            lastFailure = Failures.lost();
+            lastFailureNanos = System.nanoTime();
+        }
+        LOG.warn("{} lost its environment to a fault of the disk and will open it again", instance);
+        lost.close();
+    }
+
+    /** Whether that one is still in use. */
+    synchronized boolean isCurrent(Environment other) {
+        return environment == other;
+    }
+
+    Seal seal() {
+        return seal;
+    }
+
+    /** 64 bytes for the keyed hashes of the index; the caller overwrites them. */
+    byte[] indexKey() {
+        return indexKey.clone();
+    }
+
+    @Override
+    public void close() {
+        Environment last;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            last = environment;
+            environment = null;
+        }
+        if (last != null) {
+            last.close();
+        }
+        seal.close();
+        Arrays.fill(indexKey, (byte) 0);
+        release(lock);
+    }
+
+    static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    static byte[] number(int value) {
+        return ByteBuffer.allocate(Integer.BYTES).putInt(value).array();
+    }
+
+    private static void deleteFolder(Path folder) throws IOException {
+        if (Files.isDirectory(folder)) {
+            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
+                for (Path file : files) {
+                    Files.delete(file);
+                }
+            }
+            Files.delete(folder);
+        }
+    }
+
+    private static void sync(Path path) throws IOException {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+}
