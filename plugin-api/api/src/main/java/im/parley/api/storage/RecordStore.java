@@ -13,12 +13,6 @@ public interface RecordStore {
     /** Opens a space, creating it if absent. The same id gives a view of the same data. Valid until the store is closed. */
     Space open(SpaceId id) throws ProviderException;
 
-    /**
-     * The spaces that something was ever put into and that were not destroyed, in no particular order. For migration, backup
-     * and checks.
-     */
-    List<SpaceId> spaces() throws ProviderException;
-
     /** Removes a space and everything in it; absent is fine. Durable when it returns. */
     void destroy(SpaceId id) throws ProviderException;
 

@@ -24,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Objects;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
@@ -343,18 +342,6 @@ public abstract class RecordStoreContract {
         assertEquals("new", get(main(), "k"));
         assertTrue(main().commitSeq() > 0);
         store().destroy(new SpaceId("never-there"));
-    }
-
-    @Test
-    void theSpacesWithSomethingInThemAreListed() throws Exception {
-        assertEquals(Set.of(), Set.copyOf(store().spaces()));
-        put(main(), "k", "v");
-        put(store().open(OTHER), "k", "v");
-        assertEquals(Set.of(MAIN, OTHER), Set.copyOf(store().spaces()));
-        reopen();
-        assertEquals(Set.of(MAIN, OTHER), Set.copyOf(store().spaces()));
-        store().destroy(MAIN);
-        assertEquals(Set.of(OTHER), Set.copyOf(store().spaces()));
     }
 
     @Test

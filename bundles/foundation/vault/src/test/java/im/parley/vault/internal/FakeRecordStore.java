@@ -113,11 +113,6 @@ final class FakeRecordStore implements RecordStore, Slot<RecordStore> {
     }
 
     @Override
-    public List<SpaceId> spaces() {
-        return List.copyOf(spaces.keySet());
-    }
-
-    @Override
     public void destroy(SpaceId id) {
         spaces.remove(id);
     }

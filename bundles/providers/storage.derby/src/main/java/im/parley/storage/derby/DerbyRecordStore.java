@@ -335,19 +335,6 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
     }
 
     @Override
-    public List<SpaceId> spaces() throws ProviderException {
-        return inTurn(statements -> {
-            List<SpaceId> found = new ArrayList<>();
-            try (ResultSet rows = statements.get(RecordTables.SPACES).executeQuery()) {
-                while (rows.next()) {
-                    found.add(new SpaceId(rows.getString(1)));
-                }
-            }
-            return List.copyOf(found);
-        });
-    }
-
-    @Override
     public void destroy(SpaceId id) throws ProviderException {
         // Gone in one small transaction; its records, which nothing names any more, are cleared away afterwards.
         boolean found = inTurn(statements -> {

@@ -30,12 +30,6 @@ public final class MemoryRecordStore implements RecordStore {
     }
 
     @Override
-    public synchronized List<SpaceId> spaces() {
-        refuseInsideTransaction();
-        return List.copyOf(spaces.keySet());
-    }
-
-    @Override
     public synchronized void destroy(SpaceId id) {
         refuseInsideTransaction();
         spaces.remove(id);
