@@ -12,10 +12,13 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +33,7 @@ final class RecordFeed implements Mover.Feed {
     private static final int LEAST = 16;
     private static final int MOST = 512;
     private static final int ENTRIES = 64;
+    private static final int AT_ONCE = 64;
     /** More keys to look at again than this are not remembered: compare wholly instead. */
     private static final int MOST_SUSPECTS = 200_000;
 
@@ -182,59 +186,65 @@ final class RecordFeed implements Mover.Feed {
 
     /** Carries over what one portion of a space's journal names; true if there may be more. */
     private boolean shipSome(SpaceId id) throws ProviderException {
-        Space space = primary.open(id);
-        List<Space.Entry> entries = space.transact(tx -> tx.range(RecordTap.RESERVED, null, false, ENTRIES));
-        if (entries.isEmpty()) {
+        Noted noted = primary.open(id).transact(RecordFeed::noted);
+        if (noted.entries().isEmpty()) {
             return false;
         }
-        Set<ByteBuffer> keys = new LinkedHashSet<>();
-        for (Space.Entry entry : entries) {
-            RecordTap.keysOf(entry.value()).forEach(key -> keys.add(ByteBuffer.wrap(key)));
-        }
-        List<Now> part = new ArrayList<>();
-        long bytes = 0;
-        for (ByteBuffer key : keys) {
-            byte @Nullable [] value = get(primary, id, key.array());
-            part.add(new Now(key.array(), value));
-            bytes += value == null ? 0 : value.length;
-            if (bytes > PORTION_BYTES || part.size() == MOST) {
-                apply(id, part);
-                part.clear();
-                bytes = 0;
-            }
-        }
-        apply(id, part);
-        space.transact(tx -> {
-            for (Space.Entry entry : entries) {
-                tx.delete(entry.key());
+        secondary.open(id).transact(tx -> {
+            for (Now now : noted.records()) {
+                byte[] value = now.value();
+                if (value == null) {
+                    tx.delete(now.key());
+                } else {
+                    tx.put(now.key(), value);
+                }
             }
             return true;
         });
-        changes += keys.size();
+        primary.open(id).transact(tx -> {
+            for (byte[] entry : noted.entries()) {
+                tx.delete(entry);
+            }
+            return true;
+        });
+        changes += noted.records().size();
         if (comparing) {
-            keys.forEach(key -> suspect(id, key.array()));
+            noted.records().forEach(now -> suspect(id, now.key()));
         }
-        return entries.size() == ENTRIES;
+        return noted.more();
     }
+
+    /** A portion of a journal with what its keys hold, of one moment and bounded size. */
+    private static Noted noted(Space.Transaction tx) throws ProviderException {
+        List<byte[]> entries = new ArrayList<>();
+        Map<ByteBuffer, Now> records = new LinkedHashMap<>();
+        long bytes = 0;
+        List<Space.Entry> journal = tx.range(RecordTap.RESERVED, null, false, ENTRIES);
+        for (Space.Entry entry : journal) {
+            if (bytes > PORTION_BYTES) {
+                break;
+            }
+            entries.add(entry.key());
+            for (byte[] key : RecordTap.keysOf(entry.value())) {
+                if (!records.containsKey(ByteBuffer.wrap(key))) {
+                    byte[] value = tx.get(key);
+                    records.put(ByteBuffer.wrap(key), new Now(key, value));
+                    bytes += key.length + (value == null ? 0 : value.length);
+                }
+            }
+        }
+        return new Noted(
+                entries, List.copyOf(records.values()), entries.size() == ENTRIES || entries.size() < journal.size());
+    }
+
+    /**
+     * @param entries keys of the journal's entries
+     * @param more whether there may be others
+     */
+    private record Noted(List<byte[]> entries, List<Now> records, boolean more) {}
 
     /** A key and what it holds now; null if nothing. */
     private record Now(byte[] key, byte @Nullable [] value) {}
-
-    private void apply(SpaceId id, List<Now> part) throws ProviderException {
-        if (!part.isEmpty()) {
-            secondary.open(id).transact(tx -> {
-                for (Now now : part) {
-                    byte[] value = now.value();
-                    if (value == null) {
-                        tx.delete(now.key());
-                    } else {
-                        tx.put(now.key(), value);
-                    }
-                }
-                return true;
-            });
-        }
-    }
 
     // Comparing
 
@@ -301,17 +311,19 @@ final class RecordFeed implements Mover.Feed {
         return digest.digest();
     }
 
-    private boolean same(Named named) throws ProviderException {
-        byte[] key = named.key().array();
-        return Arrays.equals(get(primary, named.space(), key), get(secondary, named.space(), key));
-    }
-
-    private static byte @Nullable [] get(RecordStore store, SpaceId id, byte[] key) throws ProviderException {
-        List<byte[]> found = store.open(id).transact(tx -> {
-            byte[] value = tx.get(key);
-            return value == null ? List.of() : List.of(value);
+    /** What these keys hold; absent ones are left out. */
+    private static Map<ByteBuffer, ByteBuffer> values(RecordStore store, SpaceId id, List<ByteBuffer> keys)
+            throws ProviderException {
+        return store.open(id).transact(tx -> {
+            Map<ByteBuffer, ByteBuffer> values = new HashMap<>();
+            for (ByteBuffer key : keys) {
+                byte[] value = tx.get(key.array());
+                if (value != null) {
+                    values.put(key, ByteBuffer.wrap(value));
+                }
+            }
+            return values;
         });
-        return found.isEmpty() ? null : found.get(0);
     }
 
     /** Who is equal once is equal for good: later changes are carried over and looked at again. */
@@ -323,13 +335,23 @@ final class RecordFeed implements Mover.Feed {
                     "More than " + MOST_SUSPECTS + " records changed while both stores were compared; try again when"
                             + " less is written.");
         }
-        Set<Named> equal = new HashSet<>();
+        Map<SpaceId, List<ByteBuffer>> bySpace = new LinkedHashMap<>();
         for (Named named : suspects) {
-            if (same(named)) {
-                equal.add(named);
+            bySpace.computeIfAbsent(named.space(), any -> new ArrayList<>()).add(named.key());
+        }
+        for (Map.Entry<SpaceId, List<ByteBuffer>> space : bySpace.entrySet()) {
+            List<ByteBuffer> keys = space.getValue();
+            for (int from = 0; from < keys.size(); from += AT_ONCE) {
+                List<ByteBuffer> part = keys.subList(from, Math.min(keys.size(), from + AT_ONCE));
+                Map<ByteBuffer, ByteBuffer> here = values(primary, space.getKey(), part);
+                Map<ByteBuffer, ByteBuffer> there = values(secondary, space.getKey(), part);
+                for (ByteBuffer key : part) {
+                    if (Objects.equals(here.get(key), there.get(key))) {
+                        suspects.remove(new Named(space.getKey(), key));
+                    }
+                }
             }
         }
-        suspects.removeAll(equal);
     }
 
     @Override
