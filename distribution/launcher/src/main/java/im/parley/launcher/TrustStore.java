@@ -2,19 +2,14 @@ package im.parley.launcher;
 
 import com.sun.security.auth.module.UnixSystem;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.DateTimeException;
-import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -25,8 +20,6 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.osgi.framework.Version;
@@ -55,7 +48,6 @@ public final class TrustStore {
 
     private static final String LOCK = "trust.lock";
     private static final String HOUSE = "im.parley";
-    private static final Duration PATIENCE = Duration.ofSeconds(5);
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
     private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)+");
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
@@ -68,7 +60,7 @@ public final class TrustStore {
     @FunctionalInterface
     public interface Acts {
         /** Returns when it is on disk. */
-        void add(String act, Map<String, Object> what) throws IOException;
+        void add(String act, Map<String, Object> what) throws IOException, LauncherException;
     }
 
     /**
@@ -119,6 +111,25 @@ public final class TrustStore {
     /** To change it, too. */
     public static TrustStore open(Path stateDir, Acts acts) {
         return new TrustStore(stateDir, acts);
+    }
+
+    /**
+     * That of the node on a data directory, which may run or not, with its audit log. Looking makes and changes nothing.
+     *
+     * @throws LauncherException {@code data.unusable}
+     */
+    public static TrustStore ofNode(Path dataDir, Map<String, String> environment) throws LauncherException {
+        Path stateDir = StartOptions.stateDir(dataDir.resolve(StartOptions.FILE), NodeDirectory.stateFor(environment));
+        return new TrustStore(stateDir, (act, what) -> {
+            DataPlace.check(dataDir, stateDir);
+            NodeDirectory.claim(dataDir);
+            AuditLog.open(dataDir, stateDir, InstantSource.system()).add(act, what);
+        });
+    }
+
+    /** Where it lies. */
+    public Path file() {
+        return file;
     }
 
     // ---- verifying ----
@@ -530,46 +541,26 @@ public final class TrustStore {
     private void change(String act, Map<String, Object> what, Change change) throws LauncherException {
         Acts log = Objects.requireNonNull(acts, "this trust store was opened to look");
         NodeDirectory.ownerOnly(directory, "trust.not-written", "Nothing was changed.");
-        try (FileChannel channel = FileChannel.open(
-                        directory.resolve(LOCK),
-                        Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
-                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-                FileLock lock = lock(channel)) {
-            Content content = read();
-            change.apply(content);
-            log.add(act, what);
-            try {
-                DurableFile.write(file, json(content));
-            } catch (IOException e) {
-                log.add("trust.failed", Map.of("text", act + " was not written"));
-                throw e;
-            }
+        try {
+            FileGuard.holding(directory.resolve(LOCK), () -> {
+                Content content = read();
+                change.apply(content);
+                log.add(act, what);
+                try {
+                    DurableFile.write(file, json(content));
+                } catch (IOException e) {
+                    log.add("trust.failed", Map.of("text", act + " was not written"));
+                    throw e;
+                }
+                return content;
+            });
         } catch (IOException e) {
             throw new LauncherException(
                     "trust.not-written",
                     "Nothing was changed.",
                     file + " or the audit log cannot be written: " + e.getMessage() + ".",
-                    "Make room, or correct the owner of the state directory.",
+                    "Make room, or correct the owner of the state directory and of the data directory.",
                     e);
-        }
-    }
-
-    private static FileLock lock(FileChannel channel) throws IOException {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (true) {
-            try {
-                FileLock lock = channel.tryLock();
-                if (lock != null) {
-                    return lock;
-                }
-            } catch (OverlappingFileLockException sameProcess) {
-                // Another thread of this process has it.
-                Thread.onSpinWait();
-            }
-            if (System.nanoTime() > deadline) {
-                throw new IOException("somebody else is changing it and does not end");
-            }
-            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
         }
     }
 
