@@ -425,6 +425,21 @@ class MainTest {
     }
 
     @Test
+    void PL_22_aDetachedNodeGetsTheseFlagsAndNoOthers() {
+        List<String> known = List.of(
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "-Xss512k",
+                "-XX:+ExitOnOutOfMemoryError",
+                "-XX:-CreateCoredumpOnCrash",
+                "-Dfile.encoding=UTF-8",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow");
+        int ofThisJava = Runtime.version().feature() < 24 ? 6 : 8;
+        assertEquals(known.subList(0, ofThisJava), NodeFlags.forThisJava());
+    }
+
+    @Test
     void misspeltCommandIsGuessed() {
         assertEquals(Exit.USAGE, run("inbx"));
         assertTrue(err().contains("Did you mean inbox"), err());

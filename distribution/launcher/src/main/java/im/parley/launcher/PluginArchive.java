@@ -1,27 +1,34 @@
 package im.parley.launcher;
 
 import java.io.IOException;
-import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.osgi.framework.Version;
 
 /**
  * A plugin's jar, read once into memory and checked as an archive. There is no other way to make one, so whoever has one
  * has bytes that were checked, and installs these and not the file again. Checking takes up to a second for the largest
- * file that is taken ({@value #MAX_BYTES} bytes), needs memory for it twice and writes nothing. Immutable.
+ * file that is taken ({@value #MAX_BYTES} bytes) and writes nothing. Immutable.
  *
  * <p>It says nothing about who made it; that is {@link TrustStore#verify}.
  */
 public final class PluginArchive {
     /** Of the file. */
-    public static final int MAX_BYTES = 64 << 20;
+    public static final int MAX_BYTES = 32 << 20;
 
     static final String MANIFEST = "META-INF/MANIFEST.MF";
     private static final String CLASS_PATH = "Bundle-ClassPath";
+    private static final int MAX_CLASS_PATH = 200;
+    private static final int READ_BYTES = 256 * 1024;
 
     private final byte[] bytes;
     private final String sha256;
@@ -74,17 +81,28 @@ public final class PluginArchive {
         return new PluginArchive(bytes);
     }
 
-    /** The file, read in one go, however it changes meanwhile. */
+    /** The file, read once, however it changes meanwhile; into one array, since a node has little room for a second. */
     static byte[] bytesOf(Path file) throws LauncherException {
-        if (Files.isDirectory(file)) {
-            throw unreadable(file, new IOException("it is a directory"));
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            // One that is a pipe would be waited for.
+            throw unreadable(file, new IOException("it is a directory or a device"));
         }
-        try (InputStream in = Files.newInputStream(file)) {
-            byte[] content = in.readNBytes(MAX_BYTES + 1);
-            if (content.length > MAX_BYTES) {
+        try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
+            long size = in.size();
+            if (size > MAX_BYTES) {
                 throw tooLarge();
             }
-            return content;
+            ByteBuffer content = ByteBuffer.allocate((int) size);
+            while (content.hasRemaining()) {
+                // The JDK copies through a buffer of this size, which it keeps.
+                content.limit(Math.min(content.capacity(), content.position() + READ_BYTES));
+                int read = in.read(content);
+                if (read < 0) {
+                    return Arrays.copyOf(content.array(), content.position());
+                }
+                content.limit(content.capacity());
+            }
+            return content.array();
         } catch (IOException e) {
             throw unreadable(file, e);
         }
@@ -120,19 +138,22 @@ public final class PluginArchive {
 
     private void checkClassPath(ZipWalk zip, ZipWalk.Budget budget) throws LauncherException {
         List<HeaderClause> clauses = HeaderClause.parse(CLASS_PATH, manifest.getOrDefault(CLASS_PATH, ""));
-        for (HeaderClause clause : clauses) {
-            for (String path : clause.paths()) {
-                String name = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
-                if (name.equals(".")) {
-                    continue;
-                }
-                byte[] nested = zip.content(name);
-                if (nested != null) {
-                    ZipWalk inner = ZipWalk.of(nested, name, budget);
-                    ManifestRules.checkNames(inner.names(), capabilities);
-                } else if (zip.names().stream().noneMatch(each -> each.startsWith(name + "/"))) {
-                    throw PluginRefusals.archive("Its " + CLASS_PATH + " names " + path + ", which is not in the file");
-                }
+        Set<String> paths = new LinkedHashSet<>();
+        clauses.forEach(clause -> paths.addAll(clause.paths()));
+        if (paths.size() > MAX_CLASS_PATH) {
+            throw PluginRefusals.archive("Its " + CLASS_PATH + " has more than " + MAX_CLASS_PATH + " places");
+        }
+        for (String path : paths) {
+            String name = path.endsWith("/") ? path.substring(0, path.length() - 1) : path;
+            if (name.equals(".")) {
+                continue;
+            }
+            byte[] nested = zip.content(name);
+            if (nested != null) {
+                ZipWalk inner = ZipWalk.of(nested, name, budget);
+                ManifestRules.checkNames(inner.names(), capabilities);
+            } else if (zip.names().stream().noneMatch(each -> each.startsWith(name + "/"))) {
+                throw PluginRefusals.archive("Its " + CLASS_PATH + " names " + path + ", which is not in the file");
             }
         }
     }

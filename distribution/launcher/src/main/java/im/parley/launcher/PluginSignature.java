@@ -84,6 +84,9 @@ public record PluginSignature(
      */
     public static @Nullable PluginSignature beside(Path jar) throws LauncherException {
         Path file = fileOf(jar);
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw PluginRefusals.signature("Its signature " + file + " is no file", null);
+        }
         try (InputStream in = Files.newInputStream(file)) {
             return parse(in.readNBytes(MAX_BYTES + 1));
         } catch (NoSuchFileException absent) {

@@ -32,7 +32,8 @@ final class ZipWalk {
     private static final int RATIO_FROM_BYTES = 1 << 20;
 
     private static final int MAX_RATIO = 100;
-    private static final int MAX_NAME_BYTES = 1024;
+    private static final int MAX_NAME_BYTES = 512;
+    private static final int MAX_DEPTH = 64;
 
     private static final int LOCAL = 0x04034b50;
     private static final int CENTRAL = 0x02014b50;
@@ -280,9 +281,11 @@ final class ZipWalk {
         }
         String path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
         boolean odd = name.chars().anyMatch(c -> c == '\\' || c == ':' || Character.isISOControl(c));
-        for (String part : path.split("/", -1)) {
+        String[] parts = path.split("/", -1);
+        for (String part : parts) {
             odd |= part.isEmpty() || part.equals(".") || part.equals("..");
         }
+        odd |= parts.length > MAX_DEPTH;
         if (odd) {
             throw bad("has an entry whose name leads elsewhere: " + name.replaceAll("\\p{Cntrl}", "?"));
         }

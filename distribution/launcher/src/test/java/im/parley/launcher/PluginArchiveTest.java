@@ -212,6 +212,20 @@ class PluginArchiveTest {
         byte[] most = forge.jar();
         assertTimeoutPreemptively(Duration.ofSeconds(2), () -> PluginArchive.of(most));
         bad(forge.with("d/last", "x"));
+        PluginForge deep = plugin();
+        for (int i = 0; i < ZipWalk.MAX_ENTRIES - 2; i++) {
+            deep.with("a234567/".repeat(62) + i, "");
+        }
+        byte[] deepest = deep.jar();
+        assertTimeoutPreemptively(Duration.ofSeconds(2), () -> PluginArchive.of(deepest));
+        bad(plugin().with("a/".repeat(64) + "x", ""));
+        PluginForge wide = plugin();
+        StringBuilder path = new StringBuilder(".");
+        for (int i = 0; i < 200; i++) {
+            path.append(",com/acme/").append(i);
+            wide.with("com/acme/" + i + "/x", "");
+        }
+        bad(wide.header("Bundle-ClassPath", path.toString()));
         for (int i = 0; i < 45_000; i++) {
             forge.with("e/" + i, "");
         }
