@@ -78,12 +78,11 @@ public record PluginSignature(
     }
 
     /**
-     * The file beside a jar; null if there is none.
+     * A signature's file; null if there is none.
      *
      * @throws LauncherException {@code plugin.bad-signature}
      */
-    public static @Nullable PluginSignature beside(Path jar) throws LauncherException {
-        Path file = fileOf(jar);
+    public static @Nullable PluginSignature read(Path file) throws LauncherException {
         if (Files.exists(file) && !Files.isRegularFile(file)) {
             throw PluginRefusals.signature("Its signature " + file + " is no file", null);
         }

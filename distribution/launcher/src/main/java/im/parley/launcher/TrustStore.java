@@ -142,8 +142,17 @@ public final class TrustStore {
      *     plugin.not-read}
      */
     public Admitted admit(Path jar, Situation situation) throws LauncherException {
+        return admit(jar, PluginSignature.fileOf(jar), situation);
+    }
+
+    /**
+     * The same with a signature that lies elsewhere.
+     *
+     * @throws LauncherException as the other
+     */
+    public Admitted admit(Path jar, Path signatureFile, Situation situation) throws LauncherException {
         byte[] bytes = PluginArchive.bytesOf(jar);
-        PluginSignature signature = PluginSignature.beside(jar);
+        PluginSignature signature = PluginSignature.read(signatureFile);
         if (signature == null) {
             throw unsigned();
         }

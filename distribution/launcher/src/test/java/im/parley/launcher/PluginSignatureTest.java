@@ -150,7 +150,7 @@ class PluginSignatureTest {
 
     @Test
     void PL_01_noFileIsNoSignature() throws Exception {
-        assertNull(PluginSignature.beside(dir.resolve("a.jar")));
+        assertNull(PluginSignature.read(PluginSignature.fileOf(dir.resolve("a.jar"))));
     }
 
     @Test
