@@ -22,8 +22,8 @@ class FlagsTest {
 
     private static final Pattern WEAKENS = Pattern.compile(
             "java\\.security\\.manager|--illegal-access|-Xverify|"
-                + "-XX:[+-]BytecodeVerification|-noverify|--patch-module|-javaagent|-agentlib|-agentpath|"
-                + "-XX:\\+EnableDynamicAgentLoading|jdk\\.attach\\.allowAttachSelf|java\\.rmi\\.server|com\\.sun\\.management");
+                    + "-XX:[+-]BytecodeVerification|-noverify|--patch-module|-javaagent|-agentlib|-agentpath|"
+                    + "-XX:\\+EnableDynamicAgentLoading|jdk\\.attach\\.allowAttachSelf|java\\.rmi\\.server|com\\.sun\\.management");
 
     private static final Pattern OPENS =
             Pattern.compile("(?:--add-(?:opens|exports)|Add-(?:Opens|Exports):)[= ]*([^\\s\"',]*)");

@@ -3,7 +3,6 @@ package im.parley.launcher;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -34,8 +33,9 @@ final class ManifestRules {
             "org.apache.felix");
 
     private static final Pattern SYMBOLIC_NAME = Pattern.compile("[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)+");
-    private static final Pattern VERSIONED = Pattern.compile("(?i)META-INF/versions/[^/]+/(.*)");
-    private static final Pattern MACHINE_CODE = Pattern.compile("(?i).*\\.(so(\\.[0-9.]+)?|dll|dylib|jnilib)");
+    private static final String VERSIONS = "META-INF/versions/";
+    private static final String VERSIONED_MANIFEST = "/OSGI-INF/MANIFEST.MF";
+    private static final Pattern MACHINE_CODE = Pattern.compile("(?i)[^/]*\\.(so(\\.[0-9.]+)?|dll|dylib|jnilib)");
 
     private ManifestRules() {}
 
@@ -121,14 +121,20 @@ final class ManifestRules {
     /** What lies in the file, or in a jar on its class path. */
     static void checkNames(List<String> names, Capabilities capabilities) throws LauncherException {
         for (String name : names) {
-            Matcher versioned = VERSIONED.matcher(name);
-            if (versioned.matches() && versioned.group(1).equalsIgnoreCase("OSGI-INF/MANIFEST.MF")) {
+            if (name.regionMatches(true, 0, VERSIONS, 0, VERSIONS.length())
+                    && name.regionMatches(
+                            true,
+                            name.length() - VERSIONED_MANIFEST.length(),
+                            VERSIONED_MANIFEST,
+                            0,
+                            VERSIONED_MANIFEST.length())) {
                 throw PluginRefusals.manifest("It has a second manifest for other versions of Java, " + name);
             }
             if (name.endsWith(".class") && ("/" + name).contains("/im/parley/")) {
                 throw PluginRefusals.manifest("It brings a class of Parley's own packages, " + name);
             }
-            if (!capabilities.nativeCode() && MACHINE_CODE.matcher(name).matches()) {
+            String last = name.substring(name.lastIndexOf('/') + 1);
+            if (!capabilities.nativeCode() && MACHINE_CODE.matcher(last).matches()) {
                 throw PluginRefusals.manifest(
                         "It brings machine code, " + name + ", and does not declare that with Parley-Native: yes");
             }

@@ -130,7 +130,9 @@ public record PluginSignature(
                 notAfter,
                 Json.text(root, "signature"));
         // One spelling only, so that what is shown is what was signed.
-        if (!parsed.members().equals(root) || !parsed.sha256.matches("[0-9a-f]{64}") || notAfter.getNano() != 0) {
+        if (!parsed.members().equals(root)
+                || !parsed.sha256.matches("[0-9a-f]{64}")
+                || !notAfter.equals(notAfter.truncatedTo(ChronoUnit.SECONDS))) {
             throw new IOException("it has another form than format " + FORMAT);
         }
         return parsed;

@@ -8,8 +8,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.NavigableSet;
+import java.util.TreeSet;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
@@ -33,7 +34,7 @@ final class ZipWalk {
 
     private static final int MAX_RATIO = 100;
     private static final int MAX_NAME_BYTES = 512;
-    private static final int MAX_DEPTH = 64;
+    private static final int MAX_DEPTH = 40;
 
     private static final int LOCAL = 0x04034b50;
     private static final int CENTRAL = 0x02014b50;
@@ -279,15 +280,25 @@ final class ZipWalk {
         } catch (CharacterCodingException e) {
             throw bad("has an entry whose name is no UTF-8");
         }
-        String path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-        boolean odd = name.chars().anyMatch(c -> c == '\\' || c == ':' || Character.isISOControl(c));
-        String[] parts = path.split("/", -1);
-        for (String part : parts) {
-            odd |= part.isEmpty() || part.equals(".") || part.equals("..");
+        int depth = 0;
+        int from = 0;
+        boolean odd = false;
+        for (int i = 0; i <= name.length(); i++) {
+            char c = i < name.length() ? name.charAt(i) : '/';
+            odd |= c == '\\' || c == ':' || Character.isISOControl(c);
+            if (c == '/') {
+                // Nothing stands behind the last slash of a directory.
+                boolean end = i == name.length() && from > 0;
+                String part = name.substring(from, i);
+                odd |= part.isEmpty() && !end || part.equals(".") || part.equals("..");
+                from = i + 1;
+                depth++;
+            }
         }
-        odd |= parts.length > MAX_DEPTH;
+        odd |= depth > MAX_DEPTH;
         if (odd) {
-            throw bad("has an entry whose name leads elsewhere: " + name.replaceAll("\\p{Cntrl}", "?"));
+            String shown = name.replaceAll("[\\p{Cntrl}\\x{80}-\\x{9f}]", "?");
+            throw bad("has an entry whose name leads elsewhere: " + shown.substring(0, Math.min(80, shown.length())));
         }
         return name;
     }
@@ -315,14 +326,14 @@ final class ZipWalk {
 
     /** One path cannot be two things, and a second manifest in other letters would be found by some readers. */
     private void refuseCollisions() throws LauncherException {
-        for (String name : entries.keySet()) {
-            if (name.toUpperCase(Locale.ROOT).equals(PluginArchive.MANIFEST) && !name.equals(PluginArchive.MANIFEST)) {
+        NavigableSet<String> sorted = new TreeSet<>(entries.keySet());
+        for (String name : sorted) {
+            if (name.equalsIgnoreCase(PluginArchive.MANIFEST) && !name.equals(PluginArchive.MANIFEST)) {
                 throw bad(name, "is a second manifest, or one in unusual letters");
             }
-            for (int slash = name.lastIndexOf('/'); slash > 0; slash = name.lastIndexOf('/', slash - 1)) {
-                if (entries.containsKey(name.substring(0, slash))) {
-                    throw bad(name, "lies in what is a file elsewhere");
-                }
+            String within = name.endsWith("/") ? null : sorted.ceiling(name + "/");
+            if (within != null && within.startsWith(name + "/")) {
+                throw bad(name, "is a file and a directory");
             }
         }
     }

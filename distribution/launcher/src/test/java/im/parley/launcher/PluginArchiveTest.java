@@ -3,16 +3,16 @@ package im.parley.launcher;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,10 +40,21 @@ class PluginArchiveTest {
     }
 
     private static void refused(String code, byte[] jar) {
-        LauncherException e = assertTimeoutPreemptively(
-                Duration.ofSeconds(2), () -> assertThrows(LauncherException.class, () -> PluginArchive.of(jar)));
+        LauncherException e = assertThrows(LauncherException.class, () -> quickly(jar));
         assertEquals(code, e.code(), e.getMessage());
         assertTrue(e.why().length() < 600 && e.why().chars().noneMatch(Character::isISOControl), e.why());
+    }
+
+    /** Two seconds of work, however busy the machine is. */
+    private static PluginArchive quickly(byte[] jar) throws LauncherException {
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long begun = threads.getCurrentThreadCpuTime();
+        try {
+            return PluginArchive.of(jar);
+        } finally {
+            long millis = (threads.getCurrentThreadCpuTime() - begun) / 1_000_000;
+            assertTrue(millis < 2_000, "it took " + millis + " ms of CPU");
+        }
     }
 
     private static void bad(PluginForge forge) {
@@ -204,21 +215,21 @@ class PluginArchiveTest {
     }
 
     @Test
-    void PL_04_tooManyEntriesAreRefusedAndAsManyAsAllowedAreQuick() {
+    void PL_04_tooManyEntriesAreRefusedAndAsManyAsAllowedAreQuick() throws Exception {
         PluginForge forge = plugin();
         for (int i = 0; i < ZipWalk.MAX_ENTRIES - 2; i++) {
             forge.with("d/" + i, "x");
         }
         byte[] most = forge.jar();
-        assertTimeoutPreemptively(Duration.ofSeconds(2), () -> PluginArchive.of(most));
+        quickly(most);
         bad(forge.with("d/last", "x"));
         PluginForge deep = plugin();
         for (int i = 0; i < ZipWalk.MAX_ENTRIES - 2; i++) {
-            deep.with("a234567/".repeat(62) + i, "");
+            deep.with("a23456789bc/".repeat(39) + i, "");
         }
         byte[] deepest = deep.jar();
-        assertTimeoutPreemptively(Duration.ofSeconds(2), () -> PluginArchive.of(deepest));
-        bad(plugin().with("a/".repeat(64) + "x", ""));
+        quickly(deepest);
+        bad(plugin().with("a/".repeat(40) + "x", ""));
         PluginForge wide = plugin();
         StringBuilder path = new StringBuilder(".");
         for (int i = 0; i < 200; i++) {

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.zip.CRC32;
 import java.util.zip.Deflater;
+import org.jspecify.annotations.Nullable;
 
 /** Plugins, good ones and such as no jar tool makes: each header of the zip file can say something else. */
 final class PluginForge {
@@ -17,14 +18,19 @@ final class PluginForge {
     static final class Entry {
         final byte[] content;
         byte[] name;
-        byte[] localName;
+        byte @Nullable [] localName;
         boolean deflated = true;
         int flags;
         int mode;
+
+        @Nullable
         Long size;
+
+        @Nullable
         Long localSize;
+
         byte[] extra = {};
-        byte[] data;
+        byte @Nullable [] data;
 
         Entry(String name, byte[] content) {
             this.name = name.getBytes(StandardCharsets.UTF_8);
@@ -37,6 +43,8 @@ final class PluginForge {
     byte[] before = {};
     byte[] between = {};
     byte[] after = {};
+
+    @Nullable
     Integer count;
 
     /** A plugin as a jar tool makes it. */

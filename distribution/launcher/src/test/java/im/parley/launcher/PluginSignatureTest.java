@@ -47,8 +47,8 @@ class PluginSignatureTest {
     void PL_01_theMessageIsWhatTheDocumentationSays() {
         assertEquals(
                 "000000107061726c65792d706c7567696e2d763100000020d689dfcda24e5991148d167ed34cacf0d83e2c04800668bd7f0f7a"
-                    + "f5fe58e4b40000000e636f6d2e61636d652e636865737300000005312e322e3000000014323032372d30312d33315430"
-                    + "303a30303a30305a",
+                        + "f5fe58e4b40000000e636f6d2e61636d652e636865737300000005312e322e3000000014323032372d30312d33315430"
+                        + "303a30303a30305a",
                 HexFormat.of().formatHex(PluginSignature.message(HASH, "com.acme.chess", "1.2.0", UNTIL)));
     }
 
@@ -174,7 +174,7 @@ class PluginSignatureTest {
     void aKeyThatOthersReadOrThatIsHalfAnothersSignsNothing() throws Exception {
         LauncherException open = assertThrows(LauncherException.class, () -> PublisherKey.read(pem("rw-r--r--")));
         assertEquals("trust.bad-key", open.code());
-        assertFalse(open.getMessage().contains(SECRET_PEM), open.getMessage());
+        assertFalse(open.toString().contains(SECRET_PEM), open.toString());
         Path file = dir.resolve("mixed");
         Path other = dir.resolve("other");
         PublisherKey.generate(other);

@@ -21,6 +21,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -562,7 +563,7 @@ class TrustStoreTest {
             }
         }
         assertEquals(walk.names(), streamed, "seed " + seed);
-        byte[] text = walk.content("META-INF/MANIFEST.MF");
+        byte[] text = Objects.requireNonNull(walk.content("META-INF/MANIFEST.MF"));
         Map<String, Object> framework = new java.util.TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         BundleCache.getMainAttributes(framework, new java.io.ByteArrayInputStream(text), (long) text.length);
         assertEquals(archive.manifest(), framework, "seed " + seed);
