@@ -25,7 +25,7 @@ final class AuditCommands {
                 "Be the user whose node it is, or name a data directory with --data.");
     }
 
-    @Command(name = "list", description = "Starts, swaps, and what else changed what the node runs.")
+    @Command(name = "list", description = "Starts, swaps, acts of trust, and what else changed what the node runs.")
     static final class ListAll extends BaseCommand {
         @Option(
                 names = {"-n", "--count"},
@@ -95,7 +95,7 @@ final class AuditCommands {
         int run() throws Failure {
             AuditLog.Check check;
             try {
-                check = AuditLog.verify(dataDir(), System.getenv());
+                check = AuditLog.verify(dataDir(), invocation().environment());
             } catch (IOException e) {
                 throw unreadable(this, e);
             } catch (LauncherException e) {
@@ -104,7 +104,7 @@ final class AuditCommands {
             if (!check.problem().isEmpty()) {
                 throw new Failure(
                         Exit.REFUSED,
-                        "audit.broken",
+                        AuditLog.BROKEN,
                         "The audit log is not what this node wrote.",
                         check.problem(),
                         "Find out who can write to the data directory; a backup of audit.jsonl shows what was there.");

@@ -9,6 +9,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /** One call of the command: its streams, which tests replace, and the options that every command has. */
 class Invocation {
     private static final String COMMAND = "./parley ";
-    private static final Set<String> GROUPS = Set.of("pin", "identity", "contact", "relay", "audit");
+    private static final Set<String> GROUPS = Set.of("pin", "identity", "contact", "relay", "audit", "trust");
     private static final Path STANDARD_OUTPUT = Path.of("/proc/self/fd/1");
     private static final int USUAL_WIDTH = 80;
 
@@ -92,6 +93,11 @@ class Invocation {
             end++;
         }
         return end;
+    }
+
+    /** Variables of the environment. */
+    Map<String, String> environment() {
+        return System.getenv();
     }
 
     /** The distribution that this command is part of; null if it lies alone. */

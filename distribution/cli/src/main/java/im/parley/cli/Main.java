@@ -103,6 +103,17 @@ public final class Main {
                 () -> new CommandLine(new AuditGroup())
                         .addSubcommand(new AuditCommands.ListAll(invocation))
                         .addSubcommand(new AuditCommands.Verify(invocation)));
+        commands.put(
+                "trust",
+                () -> new CommandLine(new TrustGroup())
+                        .addSubcommand(new TrustCommands.ListAll(invocation))
+                        .addSubcommand(new TrustCommands.Add(invocation))
+                        .addSubcommand(new TrustCommands.Remove(invocation))
+                        .addSubcommand(new TrustCommands.Revoke(invocation))
+                        .addSubcommand(new TrustCommands.Minimum(invocation))
+                        .addSubcommand(new TrustCommands.Check(invocation))
+                        .addSubcommand(new TrustCommands.Keygen(invocation))
+                        .addSubcommand(new TrustCommands.Sign(invocation)));
         commands.put("guide", () -> new CommandLine(new GuideCommand(invocation)));
         commands.put("version", () -> new CommandLine(new VersionCommand(invocation)));
         return commands;
@@ -134,9 +145,8 @@ public final class Main {
                     + "  ./parley contact add bob NPUB%n"
                     + "  ./parley send bob \"hello\"%n"
                     + "  ./parley inbox%n",
-            footer =
-                    "%nExit codes: 0 done, 1 refused, 2 not understood, 3 no node runs, 4 session locked, 5 unavailable or"
-                            + " too late, 70 a fault of Parley.")
+            footer = "%nExit codes: 0 done, 1 refused, 2 not understood, 3 no node runs, 4 session locked, 5"
+                    + " unavailable or too late, 70 a fault of Parley.")
     private static final class Root implements Callable<Integer> {
         private final Invocation invocation;
 
@@ -178,6 +188,9 @@ public final class Main {
 
     @Command(name = "handover", description = "Stores that move, and former ones that are kept up to date.")
     private static final class HandoverGroup extends Group {}
+
+    @Command(name = "trust", description = "Who may make plugins for your nodes.")
+    private static final class TrustGroup extends Group {}
 
     @Command(name = "relay", description = "Your inbox relays, and this node's own relay.")
     private static final class RelayGroup extends Group {}

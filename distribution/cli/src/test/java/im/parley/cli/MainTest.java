@@ -45,6 +45,9 @@ class MainTest {
     @TempDir
     Path data;
 
+    @TempDir
+    Path state;
+
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
     private final ByteArrayOutputStream err = new ByteArrayOutputStream();
     private final List<char[]> asked = new ArrayList<>();
@@ -62,6 +65,11 @@ class MainTest {
                     @Nullable
                     Path home() {
                         return home;
+                    }
+
+                    @Override
+                    Map<String, String> environment() {
+                        return Map.of("XDG_STATE_HOME", state.toString());
                     }
 
                     @Override
@@ -172,7 +180,7 @@ class MainTest {
     }
 
     @Test
-    void theAuditLogNeedsNoNode() throws Exception {
+    void AD_10_theAuditLogNeedsNoNode() throws Exception {
         assertEquals(Exit.OK, run("audit", "list"));
         assertEquals("Nothing was done to this node yet.\n", out());
         out.reset();
@@ -188,7 +196,7 @@ class MainTest {
         assertFalse(out().contains("entry"), out());
         assertEquals(Exit.REFUSED, run("audit", "verify"));
         assertTrue(err().contains("Entry 1 does not follow the one before it."), err());
-        assertTrue(err().contains("Code: audit.broken"), err());
+        assertTrue(err().contains("Code: audit.chain-broken"), err());
     }
 
     @Test
@@ -414,6 +422,21 @@ class MainTest {
         List<String> flags = NodeFlags.forThisJava();
         assertTrue(flags.contains("-XX:+ExitOnOutOfMemoryError"), flags.toString());
         assertTrue(flags.contains("-XX:-CreateCoredumpOnCrash"), flags.toString());
+    }
+
+    @Test
+    void PL_22_aDetachedNodeGetsTheseFlagsAndNoOthers() {
+        List<String> known = List.of(
+                "-XX:+UseSerialGC",
+                "-Xmx256m",
+                "-Xss512k",
+                "-XX:+ExitOnOutOfMemoryError",
+                "-XX:-CreateCoredumpOnCrash",
+                "-Dfile.encoding=UTF-8",
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow");
+        int ofThisJava = Runtime.version().feature() < 24 ? 6 : 8;
+        assertEquals(known.subList(0, ofThisJava), NodeFlags.forThisJava());
     }
 
     @Test

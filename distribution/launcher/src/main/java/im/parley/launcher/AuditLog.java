@@ -1,6 +1,8 @@
 package im.parley.launcher;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -10,12 +12,17 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
 import java.time.InstantSource;
-import java.util.ArrayList;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,13 +31,19 @@ import org.slf4j.LoggerFactory;
  * What was done to this node, in {@code audit.jsonl} of its data directory: one JSON object per line with its number, the
  * SHA-256 of the line before, and its own over everything in front of it. The number and hash of the newest line are kept
  * beside the device key as well, so that whoever can write to the data directory alone cannot change, cut or replace the
- * log unnoticed. Nothing is ever removed from it. Thread-safe.
+ * log unnoticed. Nothing is ever removed from it. The node and commands write to it, each under a lock beside that note, and
+ * go on from what is there. Thread-safe.
  *
  * <p>Acts: {@code stack} (a generation was written because the distribution or the features changed), {@code start}, {@code
  * swap}, {@code swap.done}, {@code swap.switched} and {@code swap.abandoned} (how one ended that a kill had cut off), {@code
- * log.gap} (what was there before is not what was written).
+ * trust.add}, {@code trust.remove}, {@code trust.revoke}, {@code trust.minimum}, {@code trust.accept}, {@code trust.forget}
+ * and {@code trust.failed} (of {@link TrustStore}), {@code log.gap} (what was there before is not what was written, or the
+ * clock was set back).
  */
 public final class AuditLog {
+    /** The code of a log that is not what was written. */
+    public static final String BROKEN = "audit.chain-broken";
+
     static final String FILE = "audit.jsonl";
 
     private static final Logger LOG = LoggerFactory.getLogger(AuditLog.class);
@@ -40,14 +53,32 @@ public final class AuditLog {
     private static final String GAP = "log.gap";
     private static final int MAX_LINE = 64 * 1024;
 
+    /** Clocks are set by a little all the time. */
+    private static final Duration SLACK = Duration.ofMinutes(2);
+
     private final Path file;
     private final Path head;
     private final InstantSource clock;
     private long number;
     private String last = NOTHING;
+    private @Nullable Instant lastAt;
+    private long length;
 
-    /** The newest line, as the state directory knows it. */
-    private record Head(long number, String hash) {}
+    /**
+     * The newest line, as the state directory knows it.
+     *
+     * @param pending hash of the line behind it, while that is being written; else empty. So a kill is told from a hand
+     *     that cut the last line off or added one
+     */
+    private record Head(long number, String hash, String pending) {
+        boolean fits(long found, String foundHash) {
+            return found == number && foundHash.equals(hash) || isPending(found, foundHash);
+        }
+
+        boolean isPending(long found, String foundHash) {
+            return found == number + 1 && !pending.isEmpty() && foundHash.equals(pending);
+        }
+    }
 
     /**
      * One line.
@@ -71,15 +102,32 @@ public final class AuditLog {
         this.clock = clock;
     }
 
-    /** Goes on where the log of that data directory ends; what does not fit is put aside and said so in the new log. */
+    /**
+     * Goes on where the log of that data directory ends; what does not fit is put aside and said so in the new log. All of
+     * it is checked: one that is not whole is an ERROR of code {@value #BROKEN}, and the node starts, since whoever can
+     * write to its data directory must not have a way to keep it down.
+     */
     static AuditLog open(Path dataDir, Path stateDir, InstantSource clock) throws LauncherException {
-        AuditLog log = new AuditLog(dataDir.resolve(FILE), headOf(dataDir, stateDir), clock);
+        Path head = headOf(dataDir, stateDir);
+        AuditLog log = new AuditLog(dataDir.resolve(FILE), head, clock);
+        NodeDirectory.ownerOnly(stateDir, "data.unusable", "The directory of the device key cannot be used.");
+        NodeDirectory.ownerOnly(stateDir.resolve(HEADS), "data.unusable", "The audit log cannot be written.");
         try {
-            log.resume();
-            return log;
+            return FileGuard.holding(lockOf(head), () -> {
+                Check check = verify(log.file, head(head));
+                if (!check.problem().isEmpty()) {
+                    LOG.error("{}: {} See ./parley audit verify", BROKEN, check.problem());
+                }
+                log.resume();
+                return log;
+            });
         } catch (IOException e) {
             throw NodeDirectory.unusable(log.file, e);
         }
+    }
+
+    private static Path lockOf(Path head) {
+        return head.resolveSibling(head.getFileName() + ".lock");
     }
 
     /** By the data directory's path: a log that is gone has to be missed. */
@@ -89,10 +137,15 @@ public final class AuditLog {
     }
 
     private void resume() throws IOException {
+        number = 0;
+        last = NOTHING;
+        lastAt = null;
+        length = 0;
         Head known = head(head);
         Tail tail = tail();
         if (tail == null) {
-            if (known != null) {
+            // An empty one belongs to a first line that was never written.
+            if (known != null && known.number() > 0) {
                 gap("The log was gone.", known);
             }
             return;
@@ -107,14 +160,13 @@ public final class AuditLog {
         }
         number = newest.number();
         last = claimed(line);
-        boolean fits = known == null
-                || known.number() == number && known.hash().equals(last)
-                // Killed between the line and the note beside the device key.
-                || known.number() == number - 1 && known.hash().equals(previous(line));
+        lastAt = time(newest);
+        length = Files.size(file);
+        boolean fits = known == null || known.fits(number, last);
         if (!fits) {
             gap("The newest line is not the one that was written.", known);
         } else if (known == null || known.number() != number) {
-            note();
+            note("");
         }
     }
 
@@ -126,7 +178,18 @@ public final class AuditLog {
             what.put("expectedNumber", known.number());
             what.put("expectedHash", known.hash());
         }
-        add(GAP, what);
+        append(GAP, what, clock.instant());
+    }
+
+    /** Somebody else may have written since; the note tells, and the length that somebody wrote who does not take notes. */
+    private void refresh() throws IOException {
+        Head known = head(head);
+        boolean ours = known == null
+                ? number == 0
+                : known.number() == number && known.hash().equals(last);
+        if (!ours || length != (Files.exists(file) ? Files.size(file) : 0)) {
+            resume();
+        }
     }
 
     /**
@@ -135,9 +198,28 @@ public final class AuditLog {
      * @param what members beside number, time and hashes; values as {@link Json} writes them, no secrets
      */
     synchronized void add(String act, Map<String, Object> what) throws IOException {
+        try {
+            FileGuard.holding(lockOf(head), () -> {
+                refresh();
+                Instant now = clock.instant();
+                Instant before = lastAt;
+                if (before != null && now.isBefore(before.minus(SLACK))) {
+                    String text = "The clock was set back from " + before + " to " + now + ".";
+                    LOG.error("{}: {} See ./parley audit verify", BROKEN, text);
+                    append(GAP, Map.of("text", text), now);
+                }
+                append(act, what, now);
+                return number;
+            });
+        } catch (LauncherException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    private void append(String act, Map<String, Object> what, Instant now) throws IOException {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("n", number + 1);
-        line.put("at", clock.instant().toString());
+        line.put("at", now.toString());
         line.put("act", act);
         line.putAll(what);
         line.put("prev", last);
@@ -148,6 +230,7 @@ public final class AuditLog {
         if (bytes.length > MAX_LINE) {
             throw new IOException("a line of the audit log may have " + MAX_LINE + " bytes");
         }
+        note(hash);
         boolean fresh = !Files.exists(file);
         try (FileChannel channel = FileChannel.open(
                 file,
@@ -164,18 +247,16 @@ public final class AuditLog {
         }
         number++;
         last = hash;
-        note();
+        lastAt = now;
+        length = Files.size(file);
+        note("");
     }
 
-    private void note() throws IOException {
-        Path directory = DurableFile.parentOf(head);
-        if (!Files.exists(directory)) {
-            Files.createDirectories(
-                    directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        }
+    private void note(String pending) throws IOException {
         Map<String, Object> content = new LinkedHashMap<>();
         content.put("number", number);
         content.put("hash", last);
+        content.put("pending", pending);
         DurableFile.write(head, Json.pretty(content));
     }
 
@@ -223,7 +304,11 @@ public final class AuditLog {
     private static @Nullable Head head(Path head) throws IOException {
         try {
             Map<String, Object> content = Json.object(Files.readAllBytes(head));
-            return new Head(Json.number(content, "number"), Json.text(content, "hash"));
+            return new Head(
+                    Json.number(content, "number"),
+                    Json.text(content, "hash"),
+                    // Those of before the member was there have none.
+                    content.containsKey("pending") ? Json.text(content, "pending") : "");
         } catch (NoSuchFileException first) {
             return null;
         }
@@ -259,70 +344,139 @@ public final class AuditLog {
         }
     }
 
-    /** What is no UTF-8 comes out as something else, and then has another hash. */
-    private static List<String> lines(Path file) throws IOException {
-        return Files.exists(file)
-                ? List.of(new String(Files.readAllBytes(file), StandardCharsets.UTF_8).split("\n", -1))
-                : List.of("");
+    private static @Nullable Instant time(Entry entry) {
+        try {
+            return Instant.parse(entry.at());
+        } catch (DateTimeParseException e) {
+            return null;
+        }
+    }
+
+    /**
+     * Each whole line until one answers false. What stands behind the last line feed is none yet; one that is longer than
+     * any of ours comes as an empty one, and what is no UTF-8 comes out as something else, and then has another hash.
+     */
+    private static void eachLine(Path file, Predicate<String> action) throws IOException {
+        if (!Files.exists(file)) {
+            return;
+        }
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] buffer = new byte[MAX_LINE];
+            ByteArrayOutputStream line = new ByteArrayOutputStream();
+            boolean endless = false;
+            for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+                for (int i = 0; i < read; i++) {
+                    if (buffer[i] == '\n') {
+                        if (!action.test(endless ? "" : line.toString(StandardCharsets.UTF_8))) {
+                            return;
+                        }
+                        line.reset();
+                        endless = false;
+                    } else if (line.size() < MAX_LINE) {
+                        line.write(buffer[i]);
+                    } else {
+                        endless = true;
+                    }
+                }
+            }
+        }
     }
 
     /** The newest entries, oldest first; lines that cannot be read are left out. */
     public static List<Entry> newest(Path dataDir, int limit) throws IOException {
-        List<Entry> entries = new ArrayList<>();
-        for (String line : lines(dataDir.resolve(FILE))) {
+        Deque<Entry> entries = new ArrayDeque<>();
+        eachLine(dataDir.resolve(FILE), line -> {
             Entry entry = entry(line);
             if (entry != null) {
                 entries.add(entry);
+                if (entries.size() > limit) {
+                    entries.remove();
+                }
             }
-        }
-        return List.copyOf(entries.subList(Math.max(0, entries.size() - limit), entries.size()));
+            return true;
+        });
+        return List.copyOf(entries);
     }
 
     /** Checks every line, and the newest against what the state directory knows. The node may run meanwhile. */
     public static Check verify(Path dataDir, Map<String, String> environment) throws IOException, LauncherException {
         Path stateDir = StartOptions.stateDir(dataDir.resolve(StartOptions.FILE), NodeDirectory.stateFor(environment));
-        // First the note: what is written meanwhile is then a line more than it knows.
-        return verify(dataDir.resolve(FILE), head(headOf(dataDir, stateDir)));
+        Path head = headOf(dataDir, stateDir);
+        FileGuard.Act<Check> check = () -> verify(dataDir.resolve(FILE), head(head));
+        // Nobody writes meanwhile, but for a log that nobody ever wrote here.
+        return Files.exists(lockOf(head)) ? FileGuard.holding(lockOf(head), check) : check.run();
     }
 
     private static Check verify(Path file, @Nullable Head known) throws IOException {
-        long number = 0;
-        String last = NOTHING;
-        boolean attested = false;
-        String gap = "";
-        List<String> lines = lines(file);
-        // Behind the last line feed stands nothing, or a line that is being written.
-        for (String line : lines.subList(0, lines.size() - 1)) {
+        Walk walk = new Walk(known);
+        eachLine(file, walk::take);
+        return walk.check();
+    }
+
+    /** A check on its way through the lines. Confined to one thread. */
+    private static final class Walk {
+        private final @Nullable Head known;
+        private long number;
+        private String last = NOTHING;
+        private @Nullable Instant lastAt;
+        private boolean attested;
+        private boolean whole;
+        private String gap = "";
+        private @Nullable String broken;
+
+        Walk(@Nullable Head known) {
+            this.known = known;
+        }
+
+        boolean take(String line) {
             Entry entry = entry(line);
-            if (entry == null || entry.number() != number + 1) {
-                return new Check(number, false, "Line " + (number + 1) + " is not entry " + (number + 1) + ".");
+            long next = number + 1;
+            if (entry == null || entry.number() != next) {
+                broken = "Line " + next + " is not entry " + next + ".";
+                return false;
             }
             if (!previous(line).equals(last)) {
-                return new Check(number, false, "Entry " + (number + 1) + " does not follow the one before it.");
+                broken = "Entry " + next + " does not follow the one before it.";
+                return false;
             }
             if (!hash(line).equals(claimed(line))) {
-                return new Check(number, false, "Entry " + (number + 1) + " was changed.");
+                broken = "Entry " + next + " was changed.";
+                return false;
             }
-            number++;
+            Instant at = time(entry);
+            boolean noted = entry.act().equals(GAP);
+            if (at == null || lastAt != null && at.isBefore(lastAt.minus(SLACK)) && !noted) {
+                broken = "Entry " + next + " is older than the one before it.";
+                return false;
+            }
+            number = next;
             last = claimed(line);
+            lastAt = at;
             attested |=
                     known != null && known.number() == number && known.hash().equals(last);
-            if (entry.act().equals(GAP) && gap.isEmpty()) {
+            whole = known != null && known.fits(number, last);
+            if (noted && gap.isEmpty()) {
                 gap = "Entry " + number + " notes a gap: " + entry.what().get("text");
             }
+            return true;
         }
-        if (known != null && !attested) {
-            return new Check(
-                    number,
-                    false,
-                    number < known.number()
-                            ? "Entries after " + number + " are missing; there were " + known.number() + "."
-                            : "Entry " + known.number() + " is not the one that was written.");
+
+        Check check() {
+            if (broken != null) {
+                return new Check(number, false, broken);
+            }
+            if (known != null && known.number() > 0 && !attested) {
+                return new Check(
+                        number,
+                        false,
+                        number < known.number()
+                                ? "Entries after " + number + " are missing; there were " + known.number() + "."
+                                : "Entry " + known.number() + " is not the one that was written.");
+            }
+            if (known != null && number > 0 && !whole) {
+                return new Check(number, false, "Entries after " + known.number() + " were not written by this node.");
+            }
+            return new Check(number, attested || whole, gap);
         }
-        if (known != null && number > known.number() + 1) {
-            return new Check(
-                    number, false, "Entries after " + (known.number() + 1) + " were not written by this node.");
-        }
-        return new Check(number, attested, gap);
     }
 }

@@ -16,7 +16,7 @@ final class DataPlace {
     /** What a file system puts into its own root. */
     private static final String FOUND = "lost+found";
 
-    private static final String WHAT = "The node was not started.";
+    private static final String WHAT = "Nothing was started or changed.";
 
     private DataPlace() {}
 
@@ -28,21 +28,20 @@ final class DataPlace {
      */
     static void check(ParleyConfig config, Map<String, String> environment) throws LauncherException {
         Path data = config.dataDir();
-        if (data.toString().chars().anyMatch(c -> c == ':' || c == ';' || Character.isISOControl(c))) {
-            throw new LauncherException(
-                    "data.bad-path",
-                    WHAT,
-                    "The path of the data directory, " + data
-                            + ", holds a colon, a semicolon or a control character, which"
-                            + " its databases cannot take.",
-                    "Choose another directory with --data, or rename that one.");
-        }
+        refuseBadPath(data);
         if (Files.exists(data) && !Files.isDirectory(data)) {
             // Taking it says so.
             return;
         }
-        Path state = StartOptions.resolve(data.resolve(StartOptions.FILE), config, NodeDirectory.stateFor(environment))
-                .stateDir();
+        check(
+                data,
+                StartOptions.resolve(data.resolve(StartOptions.FILE), config, NodeDirectory.stateFor(environment))
+                        .stateDir());
+    }
+
+    /** The same for what is done to a node that is not started. */
+    static void check(Path data, Path state) throws LauncherException {
+        refuseBadPath(data);
         if (state.startsWith(data) || real(state).startsWith(real(data))) {
             throw new LauncherException(
                     "data.unsafe",
@@ -57,6 +56,18 @@ final class DataPlace {
                     WHAT,
                     "The directory " + data + " is not empty and was not made by Parley.",
                     "Choose an empty or a new directory with --data.");
+        }
+    }
+
+    private static void refuseBadPath(Path data) throws LauncherException {
+        if (data.toString().chars().anyMatch(c -> c == ':' || c == ';' || Character.isISOControl(c))) {
+            throw new LauncherException(
+                    "data.bad-path",
+                    WHAT,
+                    "The path of the data directory, " + data
+                            + ", holds a colon, a semicolon or a control character, which"
+                            + " its databases cannot take.",
+                    "Choose another directory with --data, or rename that one.");
         }
     }
 

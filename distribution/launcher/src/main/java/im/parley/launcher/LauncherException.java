@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Codes: {@code node.running}, {@code distribution.tampered}, {@code distribution.missing}, {@code
  * distribution.invalid}, {@code distribution.bad-path}, {@code stack.corrupt}, {@code stack.tampered}, {@code
  * stack.untrusted-bundle}, {@code data.unusable}, {@code data.unsafe}, {@code data.not-parley}, {@code data.bad-path},
- * {@code runtime.unsafe}, {@code config.invalid}, {@code bundle.failed}, {@code node.not-ready}; and those of parts that
+ * {@code runtime.unsafe}, {@code config.invalid}, {@code bundle.failed}, {@code node.not-ready}; those of plugins, which {@link TrustStore} lists; and those of parts that
  * will not heal by themselves, such as {@code http.port-in-use} and {@code vault.no-device-key}.
  */
 public final class LauncherException extends Exception {

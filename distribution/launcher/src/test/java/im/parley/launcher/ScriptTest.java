@@ -14,6 +14,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -159,6 +161,28 @@ class ScriptTest {
         List<String> command = run(Map.of(), line.split("\\|", -1)).out();
         assertTrue(command.contains("-XX:TieredStopAtLevel=1"), command.toString());
         assertFalse(command.contains("-XX:+ExitOnOutOfMemoryError"), command.toString());
+    }
+
+    /** Nothing that opens or weakens the JVM, whatever the user's environment says. */
+    @ParameterizedTest
+    @ValueSource(strings = {"17|start", "17|status", "25|start", "25|status"})
+    void PL_22_javaGetsTheseFlagsAndNoOthers(String line) throws Exception {
+        distribution();
+        String version = line.substring(0, 2);
+        Files.writeString(temp.resolve("java/release"), "JAVA_VERSION=\"" + version + ".0.1\"\n");
+        boolean node = line.endsWith("start");
+        List<String> out = run(Map.of("JAVA_OPTS", "--add-opens", "PARLEY_OPTS", "-Dx=y"), line.substring(3))
+                .out();
+        Set<String> flags = new TreeSet<>(out.subList(1, out.indexOf("-cp")));
+        Set<String> expected = new TreeSet<>(Set.of("-XX:+UseSerialGC", "-Xmx256m", "-XX:-CreateCoredumpOnCrash"));
+        expected.addAll(
+                node
+                        ? Set.of("-Xss512k", "-XX:+ExitOnOutOfMemoryError")
+                        : Set.of("-XX:TieredStopAtLevel=1", "-Xshare:auto"));
+        if (version.equals("25")) {
+            expected.addAll(Set.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
+        }
+        assertEquals(expected, flags);
     }
 
     @Test

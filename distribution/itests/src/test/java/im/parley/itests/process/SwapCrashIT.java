@@ -98,7 +98,7 @@ public class SwapCrashIT {
         Files.writeString(log, Files.readString(log).replace("\"why\":\"enough\"", "\"why\":\"nothing\""));
         DistributionNode.Result forged = node.run("", "audit", "verify");
         assertEquals(1, forged.exit());
-        assertTrue(forged.err(), forged.err().contains("Code: audit.broken"));
+        assertTrue(forged.err(), forged.err().contains("Code: audit.chain-broken"));
     }
 
     private String curve() throws Exception {
