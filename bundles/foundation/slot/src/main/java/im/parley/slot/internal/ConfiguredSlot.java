@@ -53,6 +53,9 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
     private static final String SLOT_WITH_PREFERENCES = "curve";
 
     private static final Duration DRAIN = Duration.ofSeconds(4);
+    /** Longest that users wait for a new version on the same directory. */
+    private static final Duration TAKEOVER = Duration.ofSeconds(30);
+
     private static final Duration RETRY = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(ConfiguredSlot.class);
 
@@ -95,11 +98,18 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
     private Instant retryAt = Instant.EPOCH;
     private String warning = "";
 
-    /** @param bundle it comes from; null only in tests without a framework */
+    /** Whether what filled the slot is closed, and another one on the same directory is not open yet. */
+    private boolean takingOver;
+
+    /**
+     * @param directory name of the directory it is handed
+     * @param bundle it comes from; null only in tests without a framework
+     */
     private record Candidate(
             ServiceReference<Provider<?>> reference,
             ComponentServiceObjects<Provider<?>> objects,
             boolean testOnly,
+            String directory,
             @Nullable Bundle bundle) {}
 
     @Activate
@@ -161,6 +171,7 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                                 reference,
                                 objects,
                                 Boolean.TRUE.equals(properties.get(Provider.TEST_ONLY)),
+                                SlotHost.directoryName(pid, properties.get(SlotHost.DIRECTORY)),
                                 // Asked for now: a service that has left no longer knows.
                                 reference.getBundle()));
             }
@@ -250,6 +261,11 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
             if (holder != null) {
                 return holder;
             }
+            awaitTakeover();
+            holder = current;
+            if (holder != null) {
+                return holder;
+            }
             if (stopped) {
                 throw unavailable("The node is stopping.");
             }
@@ -271,6 +287,23 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                 retryAt = host.clock().instant().plus(RETRY);
                 throw e;
             }
+        }
+    }
+
+    /** With the lock on opening, which is given up while it waits. */
+    private void awaitTakeover() throws ProviderException {
+        long deadline = System.nanoTime() + TAKEOVER.toNanos();
+        try {
+            while (takingOver) {
+                long left = (deadline - System.nanoTime()) / 1_000_000;
+                if (left <= 0) {
+                    throw unavailable("A new version takes over what the old one kept, and is not open yet.");
+                }
+                opening.wait(left);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw unavailable("The wait for a new version was interrupted.");
         }
     }
 
@@ -317,6 +350,9 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                     select.stream().filter(other -> !other.equals(instance)).forEach(selection::add);
                 }
             }
+            if (!stateless && takesOver(candidate)) {
+                return takeOver(instance, candidate, selection, write);
+            }
             if (handover != null) {
                 return move(handover, instance, candidate, selection, write);
             }
@@ -359,6 +395,80 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
                     longestWaitNanos.get(),
                     generation,
                     null);
+        }
+    }
+
+    /** Whether it goes on with the directory of what fills the slot, or was to. */
+    private boolean takesOver(Candidate next) {
+        synchronized (opening) {
+            Candidate now = candidate(select.get(0));
+            return now != null && now.directory().equals(next.directory());
+        }
+    }
+
+    /**
+     * As {@link #replace} for two that cannot be open at once, because they have the same directory: users wait while the
+     * old one is closed and the new one opens. Nothing is answered meanwhile, so nothing can be lost; if the new one does
+     * not open, the next user opens the old one.
+     */
+    private Replaced takeOver(String instance, Candidate candidate, List<String> selection, Write write)
+            throws ProviderException {
+        if (handover != null && handover.progress().phase().equals("window")) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    "swap.window-open",
+                    "The slot " + name + " still keeps its former store up to date, which a new version would not.");
+        }
+        Holder<Object> old;
+        List<String> before;
+        synchronized (opening) {
+            old = current;
+            before = select;
+            current = null;
+            takingOver = true;
+        }
+        long began = System.nanoTime();
+        Holder<Object> next = null;
+        boolean done = false;
+        try {
+            if (handover != null) {
+                handover.emptied();
+            }
+            Holder.Retirement ended = retire(old);
+            long closed = System.nanoTime();
+            next = open(instance, candidate);
+            long opened = System.nanoTime();
+            long generation = write.select(selection);
+            synchronized (opening) {
+                done = !stopped && candidate(instance) == candidate;
+                if (done) {
+                    current = next;
+                    select = List.copyOf(selection);
+                    lastFailure = null;
+                    warning = "";
+                }
+            }
+            if (!done) {
+                write.select(before);
+                throw unavailable(instance + " left while it was prepared.");
+            }
+            LOG.info("Slot {} is filled by {}, which took over from {}", name, instance, before.get(0));
+            return new Replaced(
+                    old == null ? "" : old.instance(),
+                    ended,
+                    opened - closed,
+                    closed - began,
+                    System.nanoTime() - began,
+                    generation,
+                    null);
+        } finally {
+            if (!done && next != null) {
+                next.retire(Duration.ZERO);
+            }
+            synchronized (opening) {
+                takingOver = false;
+                opening.notifyAll();
+            }
         }
     }
 
@@ -434,7 +544,7 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
     /** With the lock on opening: a candidate that may be swapped in. */
     private Candidate checked(String instance) throws ProviderException {
         Candidate candidate = candidate(instance);
-        if (!stateless && handover == null) {
+        if (!stateless && handover == null && candidate != null && !takesOver(candidate)) {
             throw new ProviderException(
                     Kind.REJECTED,
                     "swap.no-handover",
@@ -521,7 +631,7 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
         LeasedContext context = null;
         Object object = null;
         try {
-            context = host.contextFor(instance);
+            context = host.contextFor(instance, candidate.directory());
             object = provider.open(context);
         } catch (ProviderException e) {
             LOG.debug("{} failed to open", instance, e);
@@ -628,6 +738,16 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
     public Status status() {
         Holder<Object> holder = current;
         String problem = "";
+        synchronized (opening) {
+            if (takingOver) {
+                return new Status(
+                        name,
+                        "",
+                        "slot.taking-over: a new version takes over what the old one kept",
+                        0,
+                        List.copyOf(candidates.keySet()));
+            }
+        }
         if (holder == null) {
             try {
                 holder = open();

@@ -29,14 +29,18 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
 
     private final SlotHost host;
     private final String instance;
+    /** Whose secrets these are. */
+    private final String owner;
+
     private final Path dataDir;
     private final ThreadPoolExecutor pool;
     private final Queue<AutoCloseable> lockHooks = new ConcurrentLinkedQueue<>();
     private volatile boolean closed;
 
-    LeasedContext(SlotHost host, String instance, Path dataDir, int threads) {
+    LeasedContext(SlotHost host, String instance, String owner, Path dataDir, int threads) {
         this.host = host;
         this.instance = instance;
+        this.owner = owner;
         this.dataDir = dataDir;
         AtomicInteger number = new AtomicInteger();
         // A pool of its own, so that one provider's blocked connects do not stop another one's frames.
@@ -111,7 +115,7 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
 
     private Secrets live() throws ProviderException {
         checkOpen();
-        return host.secretsFor(instance).secretsFor(instance);
+        return host.secretsFor(instance).secretsFor(owner);
     }
 
     private final class LookedUp implements Secrets {
@@ -147,7 +151,7 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
 
         @Override
         public AutoCloseable onLock(Runnable callback) {
-            AutoCloseable hook = host.onLock(instance, callback);
+            AutoCloseable hook = host.onLock(owner, callback);
             lockHooks.add(hook);
             return hook;
         }

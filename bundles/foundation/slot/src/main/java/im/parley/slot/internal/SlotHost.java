@@ -39,6 +39,9 @@ import org.slf4j.LoggerFactory;
 @Designate(ocd = SlotHost.Config.class)
 public final class SlotHost {
     private static final String PID = "im.parley.slot.host";
+    /** Property of a provider: the instance whose directory and secrets it goes on with, of the same component. */
+    static final String DIRECTORY = "parley.directory";
+
     private static final Logger LOG = LoggerFactory.getLogger(SlotHost.class);
 
     /** Configuration of the slot host. */
@@ -263,12 +266,32 @@ public final class SlotHost {
         return clock;
     }
 
-    /** A context for that instance, with its directory made. The slot closes it after the opened object. */
-    LeasedContext contextFor(String instance) throws ProviderException {
+    /**
+     * A context for that instance, with its directory made. The slot closes it after the opened object.
+     *
+     * @param directory name of its directory, and whose secrets it has: see {@link #directoryName}
+     */
+    LeasedContext contextFor(String instance, String directory) throws ProviderException {
         if (secrets == null || egress == null) {
             throw starting(instance);
         }
-        return new LeasedContext(this, instance, directoryFor(instance), threads);
+        return new LeasedContext(this, instance, directory, directoryFor(directory), threads);
+    }
+
+    /** An upgraded instance has the directory of the one before it, but none of another component. */
+    static String directoryName(String instance, @Nullable Object property) {
+        if (!(property instanceof String name)) {
+            return instance;
+        }
+        int tilde = instance.indexOf('~');
+        if (tilde > 0
+                && name.startsWith(instance.substring(0, tilde + 1))
+                && name.indexOf('/') < 0
+                && name.indexOf('\\') < 0) {
+            return name;
+        }
+        LOG.warn("{} is not given the directory {}, which is of another component", instance, name);
+        return instance;
     }
 
     SecretsSource secretsFor(String instance) throws ProviderException {

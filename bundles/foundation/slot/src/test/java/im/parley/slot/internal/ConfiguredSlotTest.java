@@ -310,6 +310,62 @@ class ConfiguredSlotTest {
         assertEquals("swap.no-handover", refused(store, "b~main", selection -> 1));
     }
 
+    @Test
+    void aNewVersionTakesOverTheDirectoryWhileUsersWait() throws Exception {
+        ConfiguredSlot slot = slot("storage.records", "a~main");
+        Fake old = new Fake("a~main");
+        Fake upgraded = new Fake("a~main-2");
+        upgraded.directory = "a~main";
+        old.bindTo(slot);
+        upgraded.bindTo(slot);
+        Fake stranger = new Fake("b~main");
+        stranger.directory = "a~main";
+        stranger.bindTo(slot);
+        Lease<Object> underWay = slot.acquire();
+        ExecutorService executor = Executors.newFixedThreadPool(2);
+        try {
+            Future<ConfiguredSlot.Replaced> swap = executor.submit(() -> slot.replace("a~main-2", selection -> {
+                assertEquals(1, old.closed, "two never have the directory open");
+                return 9;
+            }));
+            Await.until("the old lease is asked to end", underWay::retiring);
+            assertTrue(slot.status().problem().startsWith("slot.taking-over"));
+            Future<String> waiting = executor.submit(() -> {
+                try (Lease<Object> lease = slot.acquire()) {
+                    return lease.instance();
+                }
+            });
+            assertEquals(0, upgraded.opened);
+            assertFalse(waiting.isDone());
+            underWay.close();
+            assertEquals("a~main-2", waiting.get());
+            ConfiguredSlot.Replaced done = swap.get();
+            assertEquals(9, done.generation());
+            assertEquals(0, done.ended().cut());
+            assertEquals(upgraded.context().dataDir(), old.context().dataDir());
+        } finally {
+            executor.shutdownNow();
+        }
+        // Another component is not given that directory, and has no way to what is kept.
+        assertEquals("swap.no-handover", refused(slot, "b~main", selection -> 1));
+        upgraded.failure = null;
+        old.failure = new ProviderException(Kind.UNSUPPORTED, "store.too-new", "a newer version wrote it");
+        assertEquals("store.too-new", refused(slot, "a~main", selection -> 1));
+        try (Lease<Object> lease = slot.acquire()) {
+            assertEquals("a~main-2", lease.instance(), "the one before is opened again");
+        }
+        old.failure = null;
+        assertEquals("swap.not-written", refused(slot, "a~main", selection -> {
+            throw new ProviderException(Kind.UNAVAILABLE, "swap.not-written", "no room");
+        }));
+        try (Lease<Object> lease = slot.acquire()) {
+            assertEquals("a~main-2", lease.instance());
+        }
+        slot.replace("a~main", selection -> 10);
+        assertEquals("a~main", slot.status().instance());
+        assertEquals(3, upgraded.closed);
+    }
+
     private static String refused(ConfiguredSlot slot, String instance, ConfiguredSlot.Write write) {
         return assertThrows(ProviderException.class, () -> slot.replace(instance, write))
                 .code();
@@ -448,6 +504,7 @@ class ConfiguredSlotTest {
         private @Nullable ProviderException failure;
         private @Nullable Error closeFailure;
         private boolean testOnly;
+        private String directory = "";
         private boolean opensNothing;
         private boolean scheme;
         private @Nullable Error stepFailure;
@@ -480,7 +537,12 @@ class ConfiguredSlotTest {
         }
 
         private Map<String, ?> properties(ConfiguredSlot slot) {
-            return Map.of(Provider.SLOT, slot.name(), "service.pid", instance, Provider.TEST_ONLY, testOnly);
+            Map<String, Object> properties = new java.util.HashMap<>(
+                    Map.of(Provider.SLOT, slot.name(), "service.pid", instance, Provider.TEST_ONLY, testOnly));
+            if (!directory.isEmpty()) {
+                properties.put("parley.directory", directory);
+            }
+            return properties;
         }
 
         ProviderContext context() {
