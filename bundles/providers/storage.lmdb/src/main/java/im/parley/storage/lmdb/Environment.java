@@ -53,7 +53,7 @@ final class Environment implements AutoCloseable {
     /** The file in the directory of an environment; the other one there, {@code lock.mdb}, matters only while it is open. */
     static final String FILE = "data.mdb";
 
-    private static final int MOST_READERS = 1_024;
+    static final int MOST_READERS = 1_024;
     private static final int OWNER_ONLY = 0600;
 
     /** A {@code MDB_val}: size, address. */

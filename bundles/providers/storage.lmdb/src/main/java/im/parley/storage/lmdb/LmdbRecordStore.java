@@ -93,6 +93,11 @@ final class LmdbRecordStore implements RecordStore, AutoCloseable {
         }
     }
 
+    /** For tests that take its environment away. */
+    Database database() {
+        return database;
+    }
+
     @Override
     public void close() {
         if (working.isHeldByCurrentThread()) {
