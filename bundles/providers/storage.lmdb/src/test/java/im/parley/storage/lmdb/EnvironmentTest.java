@@ -121,6 +121,8 @@ class EnvironmentTest {
                 used.put(OneTable.ONE, KEY, VALUE);
                 kept.set(used.cursor(OneTable.ONE));
                 assertThrows(IllegalStateException.class, () -> used.use(again -> true));
+                assertThrows(IllegalStateException.class, used::commit);
+                assertThrows(IllegalStateException.class, used::close);
                 return true;
             });
             assertThrows(IllegalStateException.class, () -> txn.get(OneTable.ONE, KEY));
