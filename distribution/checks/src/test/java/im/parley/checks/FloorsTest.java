@@ -39,6 +39,7 @@ class FloorsTest {
                 "im.parley.api.event.Event",
                 "im.parley.slot.Slot",
                 "im.parley.storage.derby.DerbyEventStore",
+                "im.parley.storage.lmdb.LmdbEventStore",
                 "im.parley.curve.bouncycastle.BouncyCastleSecp256k1",
                 "im.parley.messenger.Messenger",
                 "im.parley.relayclient.RelayClient",

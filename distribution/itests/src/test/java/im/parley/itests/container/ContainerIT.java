@@ -1,12 +1,15 @@
 package im.parley.itests.container;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 
 import im.parley.api.lifecycle.Scope;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
 import im.parley.slot.Slot;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -94,6 +97,19 @@ public class ContainerIT {
                         "transport", "im.parley.transport.websocket~main",
                         "transport.local", "im.parley.transport.local~main"),
                 filled);
+    }
+
+    /** LMDB is there to be selected; until then neither its library nor a file of it is touched. */
+    @Test
+    public void aStoreThatIsNotSelectedIsNotLoaded() throws Exception {
+        for (String candidate : List.of("im.parley.storage.lmdb.events~main", "im.parley.storage.lmdb.records~main")) {
+            Collection<ServiceReference<?>> offered = Arrays.asList(context.getAllServiceReferences(
+                    "im.parley.api.lifecycle.Provider", "(service.pid=" + candidate + ")"));
+            assertEquals(candidate + " is offered", 1, offered.size());
+        }
+        String mapped = Files.readString(Path.of("/proc/self/maps"));
+        assertTrue("the libraries of this process were not read", mapped.contains("libjvm"));
+        assertFalse("the library of LMDB is loaded", mapped.contains("lwjgl"));
     }
 
     @Test

@@ -53,7 +53,7 @@ final class Environment implements AutoCloseable {
     /** The file in the directory of an environment; the other one there, {@code lock.mdb}, matters only while it is open. */
     static final String FILE = "data.mdb";
 
-    private static final int MOST_READERS = 1_024;
+    static final int MOST_READERS = 1_024;
     private static final int OWNER_ONLY = 0600;
 
     /** A {@code MDB_val}: size, address. */
@@ -286,13 +286,13 @@ final class Environment implements AutoCloseable {
     }
 
     private Txn begin(@Nullable Txn parent, int flags) throws LmdbException {
-        long holder = nmemAllocChecked(Long.BYTES);
-        try {
-            check(LMDB.nmdb_txn_begin(address, parent == null ? NULL : parent.txn, flags, holder));
-            return opened(new Txn(memGetAddress(holder), nmemAllocChecked(SCRATCH), parent, flags == LMDB.MDB_RDONLY));
-        } finally {
-            nmemFree(holder);
+        long scratch = nmemAllocChecked(SCRATCH);
+        int code = LMDB.nmdb_txn_begin(address, parent == null ? NULL : parent.txn, flags, scratch);
+        if (code != LMDB.MDB_SUCCESS) {
+            nmemFree(scratch);
+            throw failure(code);
         }
+        return opened(new Txn(memGetAddress(scratch), scratch, parent, flags == LMDB.MDB_RDONLY));
     }
 
     private Txn opened(Txn txn) {
@@ -452,10 +452,14 @@ final class Environment implements AutoCloseable {
 
         /** Keeps the changes: on disk, or in the outer transaction. The transaction has ended, also when this throws. */
         void commit() throws LmdbException {
+            if (ended.get()) {
+                throw closed();
+            }
             checkEnding();
+            ended.set(true);
             enter();
             try {
-                if (!ended.compareAndSet(false, true) || txn == NULL) {
+                if (txn == NULL) {
                     throw closed();
                 }
                 long ending = txn;
@@ -470,10 +474,11 @@ final class Environment implements AutoCloseable {
         /** Ends it without changes if it was not committed. */
         @Override
         public void close() {
-            checkEnding();
-            if (!ended.compareAndSet(false, true)) {
+            if (ended.get()) {
                 return;
             }
+            checkEnding();
+            ended.set(true);
             life.readLock().lock();
             try {
                 if (txn != NULL) {
@@ -504,6 +509,10 @@ final class Environment implements AutoCloseable {
             }
             if (child != null) {
                 throw new IllegalStateException("the inner transaction is not ended yet");
+            }
+            // Never given back, so nobody comes in while it ends.
+            if (!user.compareAndSet(null, Thread.currentThread())) {
+                throw new IllegalStateException("a transaction is not ended while it is used");
             }
         }
 

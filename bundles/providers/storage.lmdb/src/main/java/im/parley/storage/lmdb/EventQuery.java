@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.PriorityQueue;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +51,7 @@ final class EventQuery {
     private final Reading reading;
     private final List<EventSource> sources = new ArrayList<>();
     private @Nullable PriorityQueue<Head> heads;
-    private long lastPosition;
+    private @Nullable EventId last;
     private long left;
 
     EventQuery(
@@ -169,10 +170,10 @@ final class EventQuery {
             looked++;
             // One event comes from several sources next to each other. What cannot match by its kind is not even
             // glanced at.
-            if (found.position() == lastPosition || kinds != null && !kinds.contains(found.kind())) {
+            if (Objects.equals(last, found.id()) || kinds != null && !kinds.contains(found.kind())) {
                 continue;
             }
-            lastPosition = found.position();
+            last = found.id();
             if (!glance.wants(new EventStore.Place(found.createdAt(), found.id()), found.kind())) {
                 if (--left == 0) {
                     break;

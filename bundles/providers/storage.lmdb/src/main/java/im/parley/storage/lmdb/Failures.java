@@ -17,7 +17,9 @@ final class Failures {
     private static final int EROFS = 30;
     private static final int EDQUOT = 122;
 
-    private static final Set<Integer> FULL = Set.of(ENOSPC, EDQUOT, EFBIG, LMDB.MDB_TXN_FULL);
+    private static final Set<Integer> FULL =
+            // A file's write is cut short where the disk ends.
+            Set.of(ENOSPC, EDQUOT, EFBIG, LMDB.MDB_SHORT_WRITE, LMDB.MDB_TXN_FULL);
     private static final Set<Integer> READ_ONLY = Set.of(EROFS, EACCES, EPERM);
     private static final Set<Integer> CORRUPT = Set.of(
             LMDB.MDB_CORRUPTED,

@@ -97,6 +97,11 @@ final class LmdbEventStore implements EventStore, AutoCloseable {
         }
     }
 
+    /** For tests that take its environment away. */
+    Database database() {
+        return database;
+    }
+
     @Override
     public void close() {
         synchronized (queue) {

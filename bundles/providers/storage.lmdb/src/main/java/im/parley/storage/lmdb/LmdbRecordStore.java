@@ -93,6 +93,11 @@ final class LmdbRecordStore implements RecordStore, AutoCloseable {
         }
     }
 
+    /** For tests that take its environment away. */
+    Database database() {
+        return database;
+    }
+
     @Override
     public void close() {
         if (working.isHeldByCurrentThread()) {
@@ -216,7 +221,7 @@ final class LmdbRecordStore implements RecordStore, AutoCloseable {
         }
         Environment environment = database.environment();
         if (environment != current) {
-            spaces.clear();
+            forgetGroup(Failures.lost());
             current = environment;
         }
         try (Turn turn = new Turn(environment)) {
@@ -332,14 +337,19 @@ final class LmdbRecordStore implements RecordStore, AutoCloseable {
     private ProviderException failed(Environment environment, LmdbException e) {
         ProviderException failure = database.failure(environment, e);
         if (!database.isCurrent(environment)) {
-            spaces.clear();
-            Group open = group;
-            group = null;
-            if (open != null) {
-                open.committed.completeExceptionally(failure);
-            }
+            forgetGroup(failure);
         }
         return failure;
+    }
+
+    /** What was not committed is gone with the environment. */
+    private void forgetGroup(ProviderException why) {
+        spaces.clear();
+        Group open = group;
+        group = null;
+        if (open != null) {
+            open.committed.completeExceptionally(why);
+        }
     }
 
     /** One transaction's part in a group, or a look at what is committed. */
