@@ -57,7 +57,8 @@ class FlagsTest {
         assertTrue(WEAKENS.matcher("-Djava.security.manager=allow").find());
         assertTrue(WEAKENS.matcher("--illegal-access=permit").find());
         Matcher opens = OPENS.matcher("\"--add-opens\", \"x\" --add-opens=java.base/java.lang=ALL-UNNAMED");
-        assertTrue(opens.find() && opens.find());
+        assertTrue(opens.find());
+        assertTrue(opens.find(), "the second one");
         assertEquals("java.base/java.lang=ALL-UNNAMED", opens.group(1));
     }
 
