@@ -56,6 +56,7 @@ final class EventFeed implements Mover.Feed {
     private final long total;
     private long done;
     private long changes;
+    private boolean firstPassDone;
 
     private final Set<EventId> suspects = new LinkedHashSet<>();
     private boolean comparing;
@@ -122,7 +123,8 @@ final class EventFeed implements Mover.Feed {
 
     @Override
     public Mover.Progress progress() {
-        return new Mover.Progress(Math.min(applied, total), Math.max(1, total), changes);
+        long all = Math.max(1, total);
+        return new Mover.Progress(firstPassDone ? all : Math.min(applied, all - 1), all, changes);
     }
 
     /** Without a sync: after a power loss some is carried over again. */
@@ -163,6 +165,7 @@ final class EventFeed implements Mover.Feed {
             }
             keepPosition();
         }
+        firstPassDone |= rows.size() < PORTION || applied >= total;
         dropEqualSuspects();
         long left = rows.size() < PORTION ? 0 : Math.max(1, total - applied);
         return removed + (left > 0 ? left : rows.size());

@@ -67,8 +67,6 @@ final class RecordFeed implements Mover.Feed {
                 counted += count(id);
             }
             total = Math.max(1, counted);
-        } else {
-            done = 1;
         }
     }
 
@@ -84,7 +82,8 @@ final class RecordFeed implements Mover.Feed {
 
     @Override
     public Mover.Progress progress() {
-        return new Mover.Progress(done, total, changes);
+        // Records that went meanwhile are not copied, others that came are.
+        return new Mover.Progress(whole.isEmpty() ? total : Math.min(done, total - 1), total, changes);
     }
 
     @Override

@@ -469,10 +469,11 @@ final class Handover {
                     left,
                     shown.sinceMillis(),
                     "");
-            if (left <= FEW) {
+            boolean firstPassDone = now.done() >= now.total();
+            if (left == 0 || left <= FEW && firstPassDone) {
                 return;
             }
-            if (now.done() >= now.total() && ++rounds > ROUNDS) {
+            if (firstPassDone && ++rounds > ROUNDS) {
                 throw new ProviderException(
                         Kind.UNAVAILABLE,
                         "swap.cannot-catch-up",
