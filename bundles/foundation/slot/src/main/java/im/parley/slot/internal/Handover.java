@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * and an undo loses nothing, until {@link #finish}.
  *
  * <p>A kill leaves the old one (an incomplete copy is thrown away) or the new one (which goes on keeping the old one up to
- * date). Calls come from one thread at a time, except {@link #progress} and {@link #cancel}.
+ * date). Calls come from one thread at a time, except {@link #progress}, {@link #cancel} and {@link #emptied}.
  */
 final class Handover {
     private static final Logger LOG = LoggerFactory.getLogger(Handover.class);
@@ -40,8 +40,8 @@ final class Handover {
 
     private final AtomicBoolean cancelled = new AtomicBoolean();
     private volatile SwapProgress progress;
-    private @Nullable Filled filled;
-    private @Nullable Window window;
+    private volatile @Nullable Filled filled;
+    private volatile @Nullable Window window;
 
     /** What serves, with the tap on it. */
     private record Filled(Opened opened, Mover.Tap tap) {}
@@ -178,6 +178,7 @@ final class Handover {
             try (Mover.Feed feed = tap.feed(old.object(), "kept")) {
                 feed.settle();
             }
+            tap.quiet();
         } finally {
             newer.letGo();
         }
@@ -188,10 +189,13 @@ final class Handover {
 
     /** What served is leaving, or the node stops; what is on disk stays. */
     void emptied() {
-        cancelled.set(true);
-        Window open = window;
-        window = null;
-        filled = null;
+        Window open;
+        synchronized (this) {
+            cancelled.set(true);
+            open = window;
+            window = null;
+            filled = null;
+        }
         if (open != null) {
             open.stop();
             open.letGo();
@@ -254,8 +258,20 @@ final class Handover {
             carryMost(feed);
             return feed.verify(cancelled::get);
         } finally {
-            open.start();
+            goOnWith(open);
         }
+    }
+
+    /** Keeps the old one up to date again, unless the slot was emptied meanwhile: then nobody would end that. */
+    private void goOnWith(Window open) {
+        synchronized (this) {
+            if (filled != null) {
+                window = open;
+                open.start();
+                return;
+            }
+        }
+        open.letGo();
     }
 
     // Moving
@@ -336,8 +352,7 @@ final class Handover {
                     // A start comes to the same conclusion from the mark that stands.
                     LOG.warn("Slot {}: {}", slot, e.getMessage());
                 }
-                window = open;
-                open.start();
+                goOnWith(open);
             }
         }
     }

@@ -29,8 +29,10 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
 class HandoverTest {
@@ -70,6 +72,11 @@ class HandoverTest {
         host = new SlotHost(new SettableClock(Instant.parse("2026-11-30T06:00:00Z")), new SeededRandom(1), config);
         host.bindMover(mover, Map.of(Slot.NAME, "notes"));
         start(OLD);
+    }
+
+    @AfterEach
+    void stop() {
+        handover.emptied();
     }
 
     /** A node that starts and selects that instance. */
@@ -330,6 +337,39 @@ class HandoverTest {
         } finally {
             executor.shutdownNow();
         }
+    }
+
+    @Test
+    void aSlotThatIsEmptiedInAnUndoOrAComparisonLeavesNothingRunning() throws Exception {
+        serving.add("one");
+        move(NEW);
+        Opened old = open.get(0);
+        emptiedWhile(() -> move(OLD));
+        assertTrue(((Notes) old.object()).isClosed(), "nobody keeps the old one open");
+        open.clear();
+        start(NEW);
+        Await.until("the old one is open again", () -> open.size() == 2);
+        emptiedWhile(() -> handover.compare());
+        assertTrue(((Notes) open.get(1).object()).isClosed(), "nobody keeps the old one open");
+    }
+
+    private void emptiedWhile(Executable act) {
+        AtomicBoolean once = new AtomicBoolean();
+        mover.beforeShip = () -> {
+            if (!Thread.currentThread().getName().startsWith("parley-handover") && once.compareAndSet(false, true)) {
+                // As the slot does when its provider leaves or the node stops.
+                handover.emptied();
+            }
+        };
+        assertThrows(ProviderException.class, act);
+        mover.beforeShip = () -> {};
+        open.get(0).letGo();
+        assertEquals(
+                List.of(),
+                Thread.getAllStackTraces().keySet().stream()
+                        .map(Thread::getName)
+                        .filter(name -> name.equals("parley-handover notes"))
+                        .toList());
     }
 
     @Test

@@ -47,6 +47,10 @@ final class NotesMover implements Mover {
             }
         }
 
+        synchronized boolean isClosed() {
+            return closed;
+        }
+
         @Override
         public synchronized void close() {
             closed = true;
@@ -193,6 +197,9 @@ final class NotesMover implements Mover {
 
         @Override
         public Compared verify(BooleanSupplier cancelled) throws ProviderException {
+            if (cancelled.getAsBoolean()) {
+                throw new ProviderException(Kind.REJECTED, "handover.cancelled", "called off");
+            }
             ProviderException failure = verifyFailure;
             if (failure != null) {
                 throw failure;
