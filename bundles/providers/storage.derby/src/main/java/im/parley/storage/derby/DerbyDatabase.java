@@ -13,14 +13,13 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,6 +37,8 @@ final class DerbyDatabase implements AutoCloseable {
     private static final long RETRY_NANOS = 1_000_000_000L;
     /** A database that is lost sooner than this after its start is not well yet. */
     private static final long SETTLED_NANOS = 5_000_000_000L;
+    /** Room that is left for Derby to come back after a crash: without it a full disk could not even be read. */
+    private static final long LEAST_FREE_BYTES = 16 << 20;
 
     private final DerbyEngine engine;
     private final ProviderContext context;
@@ -64,9 +65,10 @@ final class DerbyDatabase implements AutoCloseable {
     /**
      * Opens the database under the data directory of the instance, creating it at the first time.
      *
-     * @param schema statements that make a new database ready
+     * @param schema makes a new database, and brings an older one up to date
+     * @throws ProviderException {@code UNSUPPORTED store.too-new} if a newer version wrote it
      */
-    static DerbyDatabase open(DerbyEngine engine, ProviderContext context, Tuning tuning, List<String> schema)
+    static DerbyDatabase open(DerbyEngine engine, ProviderContext context, Tuning tuning, Schema schema)
             throws ProviderException {
         Path home = DerbyEngine.real(context.dataDir());
         // In Derby's URLs one ends the path, the other may begin a sub-protocol.
@@ -82,7 +84,7 @@ final class DerbyDatabase implements AutoCloseable {
             if (!Files.isDirectory(database.directory)) {
                 database.create(schema);
             }
-            database.ensureUp();
+            database.upgrade(schema);
             return database;
         } catch (ProviderException | RuntimeException e) {
             database.close();
@@ -91,19 +93,14 @@ final class DerbyDatabase implements AutoCloseable {
     }
 
     /** Made beside and moved into place, so that a crash on the way leaves nothing half done. */
-    private synchronized void create(List<String> schema) throws ProviderException {
+    private synchronized void create(Schema schema) throws ProviderException {
         Path making = home.resolve("db.new");
         try {
             deleteTree(making);
             byte[] key = createKey();
             try (Connection connection = boot(making, key, true)) {
                 connection.setAutoCommit(false);
-                try (Statement statement = connection.createStatement()) {
-                    for (String sql : schema) {
-                        statement.execute(sql);
-                    }
-                }
-                connection.commit();
+                schema.create(connection);
             } catch (SQLException e) {
                 throw Failures.atBoot(e);
             } finally {
@@ -119,6 +116,24 @@ final class DerbyDatabase implements AutoCloseable {
                     "storage.io-error",
                     "The store could not be created in its data directory; check the disk and the rights.",
                     e);
+        }
+    }
+
+    private void upgrade(Schema schema) throws ProviderException {
+        Connected connected = connect();
+        try (Connection connection = connected.connection()) {
+            try {
+                schema.upgrade(connection, context.instance());
+            } finally {
+                if (!connection.isClosed()) {
+                    connection.rollback();
+                }
+            }
+        } catch (SQLException e) {
+            if (Failures.isFatal(e)) {
+                down(connected.epoch(), e);
+            }
+            throw Failures.of(e);
         }
     }
 
@@ -150,6 +165,16 @@ final class DerbyDatabase implements AutoCloseable {
                     "The vault's key for this store has a wrong length; restore data and vault of the same backup.");
         }
         return key;
+    }
+
+    /** The file that says how far this database had come. */
+    Witness witness() throws ProviderException {
+        byte[] key = key();
+        try {
+            return Witness.open(home.resolve("db.seen"), key);
+        } finally {
+            Arrays.fill(key, (byte) 0);
+        }
     }
 
     private Connection boot(Path where, byte[] key, boolean create) throws ProviderException, SQLException {
@@ -226,6 +251,26 @@ final class DerbyDatabase implements AutoCloseable {
         } catch (SQLException e) {
             down(epoch, e);
             throw Failures.of(e);
+        }
+    }
+
+    /**
+     * To be asked before anything is written. Derby gives up a database whose log it cannot write, and then can only read it
+     * again when it can write; a write that is refused here leaves it up.
+     *
+     * @throws ProviderException {@code EXHAUSTED storage.full}, {@code UNAVAILABLE storage.readonly}
+     */
+    void checkRoom() throws ProviderException {
+        try {
+            // Two system calls of some microseconds. Of a file system that Linux stopped writing to after an error it
+            // still says that it is writable; only doing something to it tells.
+            Files.setLastModifiedTime(directory, FileTime.from(context.clock().instant()));
+        } catch (IOException e) {
+            throw Failures.readOnly(e);
+        }
+        long free = directory.toFile().getUsableSpace();
+        if (free < LEAST_FREE_BYTES) {
+            throw Failures.full(free);
         }
     }
 

@@ -19,8 +19,10 @@ import java.sql.SQLException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -45,6 +47,7 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DerbyEventStore.class);
     private static final int MOST_ITEMS = 10_000;
     private final DerbyDatabase database;
+    private final Witness witness;
     private final String instance;
     private final EventCodec codec;
     private final int groupItems;
@@ -69,8 +72,10 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
 
     private volatile boolean closed;
 
-    private DerbyEventStore(DerbyDatabase database, String instance, EventCodec codec, int groupItems, int readers) {
+    private DerbyEventStore(
+            DerbyDatabase database, Witness witness, String instance, EventCodec codec, int groupItems, int readers) {
         this.database = database;
+        this.witness = witness;
         this.instance = instance;
         this.codec = codec;
         this.groupItems = groupItems;
@@ -86,10 +91,16 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
             byte[] key = database.key();
             EventCodec codec = new EventCodec(key);
             Arrays.fill(key, (byte) 0);
-            DerbyEventStore store = new DerbyEventStore(database, context.instance(), codec, groupItems, readers);
+            Witness witness = database.witness();
+            DerbyEventStore store =
+                    new DerbyEventStore(database, witness, context.instance(), codec, groupItems, readers);
             store.pages.writeLock().lock();
             try {
                 store.writer();
+                store.read(DerbyEventStore::openFiles);
+            } catch (ProviderException | RuntimeException e) {
+                witness.close();
+                throw e;
             } finally {
                 store.pages.writeLock().unlock();
             }
@@ -254,6 +265,7 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
     private void write(List<Request> group) {
         pages.writeLock().lock();
         try {
+            database.checkRoom();
             writeTogether(group);
         } catch (ProviderException e) {
             group.forEach(request -> request.answer().completeExceptionally(e));
@@ -336,10 +348,12 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
                 throw Failures.of(e);
             }
             LOG.warn("{} kept its last batch although Derby failed: {}", instance, Failures.states(e));
+            witness.saw(0, commits);
             return;
         }
         commits++;
         lastCommitted = nextPosition - 1;
+        witness.saw(0, commits);
     }
 
     /** The writer's connection; after a loss a new one, with what is known about positions read again. */
@@ -352,17 +366,13 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
         Statements statements = new Statements(database.connect());
         try (ResultSet meta = statements.get(EventTables.META).executeQuery()) {
             meta.next();
-            int format = meta.getInt(1);
-            if (format != EventTables.FORMAT) {
-                throw new ProviderException(
-                        Kind.UNSUPPORTED,
-                        "store.too-new",
-                        "The store was written by a newer version (format " + format
-                                + "); install that version again.");
+            Witness.Seen seen = witness.last();
+            if (seen != null && meta.getLong(2) < seen.count()) {
+                throw witness.lost();
             }
-            nextPosition = meta.getLong(2);
+            nextPosition = meta.getLong(1);
             lastCommitted = nextPosition - 1;
-            commits = meta.getLong(3);
+            commits = meta.getLong(2);
         } catch (SQLException e) {
             statements.close();
             database.down(statements.epoch(), e);
@@ -393,6 +403,7 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
     }
 
     private void forgetWriter() {
+        witness.close();
         Statements current = writer;
         if (current != null) {
             writer = null;
@@ -613,6 +624,19 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
         }
     }
 
+    /**
+     * Derby opens the file of a table or an index when it is used first, and for writing; a disk that became read-only
+     * would then be one that cannot be read.
+     */
+    private static boolean openFiles(Statements statements) throws SQLException {
+        for (String sql : EventTables.ONE_OF_EACH) {
+            try (ResultSet rows = statements.get(sql).executeQuery()) {
+                rows.next();
+            }
+        }
+        return true;
+    }
+
     private Statements reader() throws ProviderException {
         synchronized (idleReaders) {
             for (Statements idle = idleReaders.poll(); idle != null; idle = idleReaders.poll()) {
@@ -688,13 +712,20 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
             boolean more = true;
             while (more && rows.size() < limit) {
                 int wanted = Math.min(limit - rows.size(), 500);
-                List<EventCodec.Row> events = events(statements, from, wanted);
-                more = events.size() == wanted;
-                for (EventCodec.Row event : events) {
-                    from = event.position();
+                List<Long> positions = positions(statements, from, wanted);
+                more = positions.size() == wanted;
+                Map<Long, EventCodec.Row> events =
+                        positions.isEmpty() ? Map.of() : events(statements, from, positions.get(positions.size() - 1));
+                for (long position : positions) {
+                    from = position;
                     while (tombstone != null && tombstone.position() < from && rows.size() < limit) {
                         rows.add(tombstone);
                         tombstone = tombstones.hasNext() ? tombstones.next() : null;
+                    }
+                    EventCodec.Row event = events.get(position);
+                    if (event == null) {
+                        damaged(position);
+                        continue;
                     }
                     Optional<Event> decoded = decode(event);
                     if (decoded.isPresent() && rows.size() < limit) {
@@ -710,14 +741,28 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
         });
     }
 
-    private static List<EventCodec.Row> events(Statements statements, long after, int limit) throws SQLException {
-        List<EventCodec.Row> events = new ArrayList<>();
-        PreparedStatement statement = statements.get(EventTables.FROM_POSITION);
+    private static List<Long> positions(Statements statements, long after, int limit) throws SQLException {
+        List<Long> positions = new ArrayList<>();
+        PreparedStatement statement = statements.get(EventTables.POSITIONS);
         statement.setLong(1, after);
         statement.setInt(2, limit);
         try (ResultSet rows = statement.executeQuery()) {
             while (rows.next()) {
-                events.add(EventTables.row(rows));
+                positions.add(rows.getLong(1));
+            }
+        }
+        return positions;
+    }
+
+    private static Map<Long, EventCodec.Row> events(Statements statements, long after, long upTo) throws SQLException {
+        Map<Long, EventCodec.Row> events = new HashMap<>();
+        PreparedStatement statement = statements.get(EventTables.BETWEEN_POSITIONS);
+        statement.setLong(1, after);
+        statement.setLong(2, upTo);
+        try (ResultSet rows = statement.executeQuery()) {
+            while (rows.next()) {
+                EventCodec.Row row = EventTables.row(rows);
+                events.put(row.position(), row);
             }
         }
         return events;
@@ -739,13 +784,19 @@ final class DerbyEventStore implements EventStore, AutoCloseable {
 
     private Optional<Event> decode(EventCodec.Row row) {
         Optional<Event> event = codec.decode(row.content());
-        if (event.isEmpty() && damaged.add(row.position())) {
+        if (event.isEmpty()) {
+            damaged(row.position());
+        }
+        return event;
+    }
+
+    private void damaged(long position) {
+        if (damaged.add(position)) {
             LOG.warn(
                     "{} skips row {}: it is not what was written. Fetching its event again repairs it.",
                     instance,
-                    row.position());
+                    position);
         }
-        return event;
     }
 
     @Override

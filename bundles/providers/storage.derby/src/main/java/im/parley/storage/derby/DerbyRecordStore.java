@@ -35,7 +35,11 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DerbyRecordStore.class);
     private static final int CLEARED_AT_ONCE = 1_000;
 
+    /** What the witness counts for a space that is destroyed. */
+    private static final long GONE = -1;
+
     private final DerbyDatabase database;
+    private final Witness witness;
     private final String instance;
     private final int groupTransactions;
 
@@ -49,8 +53,9 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
     private @Nullable Group group;
     private boolean closed;
 
-    private DerbyRecordStore(DerbyDatabase database, String instance, int groupTransactions) {
+    private DerbyRecordStore(DerbyDatabase database, Witness witness, String instance, int groupTransactions) {
         this.database = database;
+        this.witness = witness;
         this.instance = instance;
         this.groupTransactions = groupTransactions;
     }
@@ -58,7 +63,14 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
     static DerbyRecordStore open(DerbyEngine engine, ProviderContext context, Tuning tuning, int groupTransactions)
             throws ProviderException {
         DerbyDatabase database = DerbyDatabase.open(engine, context, tuning, RecordTables.SCHEMA);
-        DerbyRecordStore store = new DerbyRecordStore(database, context.instance(), groupTransactions);
+        Witness witness;
+        try {
+            witness = database.witness();
+        } catch (ProviderException | RuntimeException e) {
+            database.close();
+            throw e;
+        }
+        DerbyRecordStore store = new DerbyRecordStore(database, witness, context.instance(), groupTransactions);
         try {
             store.clearDestroyed();
             database.ownedBy(store);
@@ -100,6 +112,13 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
         private final CompletableFuture<Boolean> committed = new CompletableFuture<>();
         private int transactions;
         private @Nullable SpaceId lastChanged;
+        private int lastDestroyed;
+
+        /** Notes what a witness can see of it. */
+        void changed(SpaceId space, int destroyed) {
+            lastChanged = space;
+            lastDestroyed = destroyed;
+        }
     }
 
     /** A space as the session sees it, with what is not committed yet. */
@@ -181,13 +200,12 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
         }
     }
 
-    private Group dirty(SpaceId changed) {
+    private Group dirty() {
         Group open = group;
         if (open == null) {
             open = new Group();
             group = open;
         }
-        open.lastChanged = changed;
         return open;
     }
 
@@ -203,6 +221,11 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
         Known expected = last == null ? null : spaces.get(last);
         try {
             statements.connection().commit();
+            if (expected != null) {
+                witness.saw(expected.number(), expected.commitSeq());
+            } else if (open.lastDestroyed > 0) {
+                witness.saw(open.lastDestroyed, GONE);
+            }
             open.committed.complete(true);
         } catch (SQLException e) {
             lose(statements, e);
@@ -244,13 +267,8 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
             statements.connection().setTransactionIsolation(java.sql.Connection.TRANSACTION_READ_UNCOMMITTED);
             try (ResultSet meta = statements.get(RecordTables.META).executeQuery()) {
                 meta.next();
-                int format = meta.getInt(1);
-                if (format != RecordTables.FORMAT) {
-                    throw new ProviderException(
-                            Kind.UNSUPPORTED,
-                            "store.too-new",
-                            "The store was written by a newer version (format " + format
-                                    + "); install that version again.");
+                if (isBehind(statements, meta.getInt(1))) {
+                    throw witness.lost();
                 }
             }
         } catch (SQLException e) {
@@ -265,7 +283,25 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
         return statements;
     }
 
+    /** Whether the last space that was seen to change is not as far as it was then. */
+    private boolean isBehind(Statements statements, int nextSpace) throws SQLException {
+        Witness.Seen seen = witness.last();
+        if (seen == null) {
+            return false;
+        }
+        PreparedStatement statement = statements.get(RecordTables.SPACE_BY_NUMBER);
+        statement.setInt(1, (int) seen.what());
+        try (ResultSet rows = statement.executeQuery()) {
+            if (rows.next()) {
+                return seen.count() == GONE || rows.getLong(1) < seen.count();
+            }
+            // Numbers are not used again: it was destroyed later, or never made.
+            return nextSpace <= seen.what();
+        }
+    }
+
     private void forgetSession() {
+        witness.close();
         spaces.clear();
         Statements current = session;
         if (current != null) {
@@ -322,7 +358,7 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
         int number;
         try (ResultSet meta = statements.get(RecordTables.META).executeQuery()) {
             meta.next();
-            number = meta.getInt(2);
+            number = meta.getInt(1);
         }
         statements.get(RecordTables.NEXT_SPACE).executeUpdate();
         PreparedStatement add = statements.get(RecordTables.ADD_SPACE);
@@ -342,7 +378,7 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
             if (known == null) {
                 return false;
             }
-            dirty(id);
+            dirty().changed(id, known.number());
             spaces.remove(id);
             execute(statements, RecordTables.ADD_DESTROYED, known.number());
             execute(statements, RecordTables.DROP_SPACE, known.number());
@@ -382,8 +418,7 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
                 last = rows.getBytes(1);
             }
         }
-        Group open = group == null ? new Group() : group;
-        group = open;
+        dirty();
         if (last == null) {
             execute(statements, RecordTables.DROP_DESTROYED, number);
             return false;
@@ -482,7 +517,7 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
             statements.connection().releaseSavepoint(savepoint);
             start = null;
             spaces.put(id, next);
-            dirty(id);
+            dirty().changed(id, 0);
         }
 
         void end() {
@@ -626,8 +661,9 @@ final class DerbyRecordStore implements RecordStore, AutoCloseable {
             return small != null ? small : rows.getBytes(column + 1);
         }
 
-        private void begin() throws SQLException {
+        private void begin() throws SQLException, ProviderException {
             if (start == null) {
+                database.checkRoom();
                 start = statements.connection().setSavepoint();
             }
         }

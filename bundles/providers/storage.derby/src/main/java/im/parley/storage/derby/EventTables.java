@@ -6,6 +6,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Types;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,15 +18,13 @@ import org.jspecify.annotations.Nullable;
  * and never skips rows.
  */
 final class EventTables {
-    static final int FORMAT = 1;
-
     /** The longest body kept in the row itself; the longest that Derby allows there. */
     static final int INLINE_BYTES = 32_672;
 
-    static final List<String> SCHEMA = List.of(
+    private static final List<String> STATEMENTS = List.of(
             "CALL SYSCS_UTIL.SYSCS_SET_DATABASE_PROPERTY('derby.storage.pageSize', '" + Tuning.PAGE_BYTES + "')",
             "CREATE TABLE meta (format INTEGER NOT NULL, next_position BIGINT NOT NULL, commits BIGINT NOT NULL)",
-            "INSERT INTO meta VALUES (" + FORMAT + ", 1, 0)",
+            "INSERT INTO meta VALUES (1, 1, 0)",
             "CREATE TABLE event (position BIGINT NOT NULL CONSTRAINT event_position PRIMARY KEY,"
                     + " sort_key CHAR(24) FOR BIT DATA NOT NULL, id CHAR(32) FOR BIT DATA NOT NULL,"
                     + " id_prefix BIGINT NOT NULL, author BIGINT NOT NULL, kind INTEGER NOT NULL,"
@@ -43,6 +42,8 @@ final class EventTables {
                     + " id_prefix BIGINT NOT NULL, target CHAR(32) FOR BIT DATA NOT NULL,"
                     + " author CHAR(32) FOR BIT DATA NOT NULL, received_at BIGINT NOT NULL)",
             "CREATE INDEX tombstone_target ON tombstone (id_prefix)");
+
+    static final Schema SCHEMA = new Schema(STATEMENTS, List.of());
 
     private static final String COLUMNS = "SELECT e.position, e.sort_key, e.id, e.id_prefix, e.author, e.kind,"
             + " e.received_at, e.checksum, e.body, e.large_body FROM ";
@@ -71,8 +72,12 @@ final class EventTables {
     static final String BY_ID = COLUMNS + "event e --DERBY-PROPERTIES index=EVENT_ID\n WHERE e.id_prefix = ?";
     static final String BY_POSITION =
             COLUMNS + "event e --DERBY-PROPERTIES constraint=EVENT_POSITION\n WHERE e.position = ?";
-    static final String FROM_POSITION = COLUMNS + "event e --DERBY-PROPERTIES constraint=EVENT_POSITION\n"
-            + " WHERE e.position > ? ORDER BY e.position" + FIRST;
+    /** Answered by the index alone, so it knows of rows that their table lost. */
+    static final String POSITIONS = "SELECT position FROM event --DERBY-PROPERTIES constraint=EVENT_POSITION\n"
+            + " WHERE position > ? ORDER BY position" + FIRST;
+
+    static final String BETWEEN_POSITIONS = COLUMNS + "event e --DERBY-PROPERTIES constraint=EVENT_POSITION\n"
+            + " WHERE e.position > ? AND e.position <= ? ORDER BY e.position";
     static final String FIND = "SELECT e.position, e.id, e.sort_key FROM event e --DERBY-PROPERTIES index=EVENT_ID\n"
             + " WHERE e.id_prefix = ?";
     static final String TOMBSTONES_FROM =
@@ -80,7 +85,21 @@ final class EventTables {
                     + " WHERE position > ? ORDER BY position" + FIRST;
     static final String TOMBSTONE = "SELECT author FROM tombstone --DERBY-PROPERTIES index=TOMBSTONE_TARGET\n"
             + " WHERE id_prefix = ? AND target = ?";
-    static final String META = "SELECT format, next_position, commits FROM meta";
+    static final String META = "SELECT next_position, commits FROM meta";
+
+    /** Cheap looks into each file. */
+    static final List<String> ONE_OF_EACH = Stream.of(
+                    "event --DERBY-PROPERTIES constraint=EVENT_POSITION",
+                    "event --DERBY-PROPERTIES index=EVENT_ID",
+                    "event --DERBY-PROPERTIES index=EVENT_ALL",
+                    "event --DERBY-PROPERTIES index=EVENT_KIND",
+                    "event --DERBY-PROPERTIES index=EVENT_AUTHOR",
+                    "event --DERBY-PROPERTIES index=EVENT_AUTHOR_KIND",
+                    "tag --DERBY-PROPERTIES index=TAG_VALUE",
+                    "tombstone --DERBY-PROPERTIES constraint=TOMBSTONE_POSITION",
+                    "tombstone --DERBY-PROPERTIES index=TOMBSTONE_TARGET")
+            .map(source -> "SELECT position FROM " + source + "\n FETCH FIRST ROW ONLY")
+            .toList();
 
     static final String SET_META = "UPDATE meta SET next_position = ?, commits = ?";
     static final String PUT_EVENT = "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";

@@ -2,6 +2,7 @@ package im.parley.storage.derby;
 
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import java.io.EOFException;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
@@ -26,6 +27,10 @@ final class Failures {
     private static final Set<String> READ_ONLY = Set.of("25502", "25503", "25505", "40XD1", "XSLAQ");
     private static final Set<String> WRONG_KEY =
             Set.of("XBCXK", "XBCXA", "XBM06", "XBCX6", "XBCX9", "XBCX0", "XBCXB", "XBCXN");
+    /** A page with a wrong checksum or an unknown format, a container without a header, an index that does not fit. */
+    private static final Set<String> DAMAGED =
+            Set.of("XBM0U", "XSDG2", "XSDBB", "XSDB1", "XSDFB", "XSLA6", "XSLA7", "XSLAJ");
+
     private static final Set<String> LOCKED = Set.of("XSDB6", "XSDB8");
 
     private Failures() {}
@@ -33,10 +38,13 @@ final class Failures {
     /** A failure of an open database. */
     static ProviderException of(SQLException e) {
         Set<String> states = states(e);
+        if (isDamaged(e, states)) {
+            return corrupt("The store has a damaged file", states);
+        }
         if (isFull(e, states)) {
             return full(states);
         }
-        if (containsAny(states, READ_ONLY)) {
+        if (containsAny(states, READ_ONLY) || said(e, "Read-only file system")) {
             return new ProviderException(
                     Kind.UNAVAILABLE,
                     "storage.readonly",
@@ -63,6 +71,9 @@ final class Failures {
                     "The key of this store does not fit its data; restore data and vault of the same backup. Derby said "
                             + states + ".");
         }
+        if (isDamaged(e, states)) {
+            return corrupt("The store has a damaged file", states);
+        }
         if (isFull(e, states)) {
             return full(states);
         }
@@ -80,10 +91,14 @@ final class Failures {
                     "The store met a fault of its own while it was opened; please report it. Derby said " + states
                             + ".");
         }
+        return corrupt("The store could not be opened, its files are not what was written", states);
+    }
+
+    private static ProviderException corrupt(String what, Set<String> states) {
         return new ProviderException(
                 Kind.CORRUPT,
                 "store.corrupt",
-                "The store could not be opened, its files are not what was written; restore a backup. Derby said "
+                what + "; see whether the disk is well and restore a backup of the whole data directory. Derby said "
                         + states + ".");
     }
 
@@ -116,6 +131,26 @@ final class Failures {
                         + states + ".");
     }
 
+    /** A disk that is nearly full. */
+    static ProviderException full(long freeBytes) {
+        return new ProviderException(
+                Kind.EXHAUSTED,
+                "storage.full",
+                "The disk has only " + (freeBytes >> 20)
+                        + " MiB left, so nothing was written, but everything can be read; "
+                        + "free some space, the store goes on by itself.");
+    }
+
+    /** A folder that cannot be written to. */
+    static ProviderException readOnly(IOException e) {
+        return new ProviderException(
+                Kind.UNAVAILABLE,
+                "storage.readonly",
+                "The store can be read but not written: its disk is mounted read-only, or its folder belongs to somebody "
+                        + "else; it goes on by itself when that is mended.",
+                e);
+    }
+
     /** Whether Derby opened the database without being able to write its files, which it does on a full disk too. */
     static boolean isReadOnly(SQLException e) {
         return containsAny(states(e), READ_ONLY);
@@ -145,11 +180,23 @@ final class Failures {
         return severity;
     }
 
+    /** Derby asks whether the disk is full whenever a page cannot be written; what the system said knows better. */
     private static boolean isFull(SQLException e, Set<String> states) {
-        return containsAny(states, FULL)
-                || chain(e).stream()
-                        .anyMatch(part -> part instanceof IOException
-                                && String.valueOf(part.getMessage()).contains("No space left"));
+        return containsAny(states, FULL) && !said(e, "Input/output error") && !said(e, "Read-only file system")
+                || said(e, "No space left")
+                || said(e, "quota exceeded");
+    }
+
+    private static boolean isDamaged(SQLException e, Set<String> states) {
+        // A file that ends too early, or bytes that Derby stumbles over: it checks pages, but not all that is in them.
+        return containsAny(states, DAMAGED)
+                || chain(e).stream().anyMatch(part -> part instanceof EOFException || part instanceof RuntimeException);
+    }
+
+    private static boolean said(SQLException e, String text) {
+        return chain(e).stream()
+                .anyMatch(part -> part instanceof IOException
+                        && String.valueOf(part.getMessage()).contains(text));
     }
 
     private static boolean containsAny(Set<String> states, Set<String> wanted) {

@@ -7,15 +7,13 @@ import java.util.List;
  * cleared away after it is gone. Derby walks an index forwards only, so there is one for each direction.
  */
 final class RecordTables {
-    static final int FORMAT = 1;
-
     /** The longest value kept in the row itself; the longest that Derby allows there. */
     static final int INLINE_BYTES = 32_672;
 
-    static final List<String> SCHEMA = List.of(
+    private static final List<String> STATEMENTS = List.of(
             "CALL SYSCS_UTIL.SYSCS_SET_DATABASE_PROPERTY('derby.storage.pageSize', '" + Tuning.PAGE_BYTES + "')",
             "CREATE TABLE meta (format INTEGER NOT NULL, next_space INTEGER NOT NULL)",
-            "INSERT INTO meta VALUES (" + FORMAT + ", 1)",
+            "INSERT INTO meta VALUES (1, 1)",
             "CREATE TABLE spaces (space_number INTEGER NOT NULL PRIMARY KEY, name VARCHAR(64) NOT NULL UNIQUE,"
                     + " commit_seq BIGINT NOT NULL)",
             "CREATE TABLE destroyed (space_number INTEGER NOT NULL PRIMARY KEY)",
@@ -24,9 +22,12 @@ final class RecordTables {
                     + ") FOR BIT DATA, long_value BLOB, CONSTRAINT record_forwards PRIMARY KEY (space_number, record_key))",
             "CREATE INDEX record_backwards ON record (space_number, record_key DESC)");
 
-    static final String META = "SELECT format, next_space FROM meta";
+    static final Schema SCHEMA = new Schema(STATEMENTS, List.of());
+
+    static final String META = "SELECT next_space FROM meta";
     static final String NEXT_SPACE = "UPDATE meta SET next_space = next_space + 1";
     static final String SPACE = "SELECT space_number, commit_seq FROM spaces WHERE name = ?";
+    static final String SPACE_BY_NUMBER = "SELECT commit_seq FROM spaces WHERE space_number = ?";
     static final String SPACES = "SELECT name FROM spaces";
     static final String ADD_SPACE = "INSERT INTO spaces VALUES (?, ?, 0)";
     static final String SET_SEQ = "UPDATE spaces SET commit_seq = ? WHERE space_number = ?";

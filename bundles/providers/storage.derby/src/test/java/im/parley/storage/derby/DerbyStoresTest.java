@@ -208,6 +208,117 @@ class DerbyStoresTest {
         }
     }
 
+    /** What a store keeps is put back as it was before the step; that must be told, again and again. */
+    private void assertPutBackIsTold(TestContext context, Step step, Step open) throws Exception {
+        Path database = context.dataDir().resolve("db");
+        Path copy = folder.resolve("copy-" + context.instance());
+        Homes.copy(database, copy);
+        step.run();
+        Files.move(database, folder.resolve("newer-" + context.instance()));
+        Files.move(copy, database);
+        for (int i = 0; i < 2; i++) {
+            ProviderException refused = assertThrows(ProviderException.class, open::run);
+            assertEquals(Kind.CORRUPT, refused.kind());
+            assertEquals("store.corrupt", refused.code());
+            assertTrue(refused.getMessage().contains("backup")
+                    && refused.getMessage().contains("db.seen"));
+        }
+        // As the refusal says: whoever wants to go on with what is left can.
+        Files.delete(context.dataDir().resolve("db.seen"));
+        open.run();
+    }
+
+    @Test
+    void DB_05_acknowledgedChangesThatAreGoneAreTold() throws Exception {
+        TestContext events = home("behind-events");
+        Event kept = SampleEvents.note(1, "kept");
+        try (DerbyEventStore store = events(events)) {
+            put(store, kept);
+        }
+        Step write = () -> {
+            try (DerbyEventStore store = events(events)) {
+                put(store, SampleEvents.note(2, "gone"));
+            }
+        };
+        assertPutBackIsTold(events, write, () -> {
+            try (DerbyEventStore store = events(events)) {
+                assertEquals(List.of(kept), all(store));
+            }
+        });
+        TestContext records = home("behind-records");
+        Step open = () -> records(records).close();
+        Step change = () -> {
+            try (DerbyRecordStore store = records(records)) {
+                store.open(SPACE).transact(transaction -> {
+                    transaction.put(new byte[] {1}, new byte[] {1});
+                    return true;
+                });
+            }
+        };
+        open.run();
+        assertPutBackIsTold(records, change, open);
+    }
+
+    @Test
+    void DB_05_aDestroyedSpaceThatIsBackIsTold() throws Exception {
+        TestContext records = home("undestroyed");
+        Step open = () -> records(records).close();
+        try (DerbyRecordStore store = records(records)) {
+            for (SpaceId id : List.of(SPACE, new SpaceId("other"))) {
+                store.open(id).transact(transaction -> {
+                    transaction.put(new byte[] {1}, new byte[] {1});
+                    return true;
+                });
+            }
+        }
+        assertPutBackIsTold(
+                records,
+                () -> {
+                    try (DerbyRecordStore store = records(records)) {
+                        store.destroy(SPACE);
+                    }
+                },
+                open);
+        try (DerbyRecordStore store = records(records)) {
+            // The last space that was seen to change may be destroyed: nothing is lost then.
+            store.destroy(new SpaceId("other"));
+        }
+        Path witness = records.dataDir().resolve("db.seen");
+        byte[] bytes = Files.readAllBytes(witness);
+        bytes[20] ^= 1;
+        bytes[4_096 + 20] ^= 1;
+        Files.write(witness, bytes);
+        open.run();
+        assertTrue(log.list.stream()
+                .anyMatch(line -> line.getFormattedMessage().contains("db.seen is damaged and begun anew")));
+    }
+
+    @Test
+    void DB_05_aWitnessThatIsBehindHidesNothing() throws Exception {
+        TestContext records = home("behind-witness");
+        Path witness = records.dataDir().resolve("db.seen");
+        SpaceId other = new SpaceId("other");
+        Space.Work<Boolean> write = transaction -> {
+            transaction.put(new byte[] {1}, new byte[] {1});
+            return true;
+        };
+        try (DerbyRecordStore store = records(records)) {
+            store.open(SPACE).transact(write);
+        }
+        byte[] old = Files.readAllBytes(witness);
+        try (DerbyRecordStore store = records(records)) {
+            store.open(SPACE).transact(write);
+            store.destroy(SPACE);
+            store.open(other).transact(write);
+        }
+        // As after a power cut: the database is synced, the witness was not.
+        Files.write(witness, old);
+        try (DerbyRecordStore store = records(records)) {
+            assertEquals(0, store.open(SPACE).commitSeq());
+            assertEquals(1, store.open(other).commitSeq());
+        }
+    }
+
     // Keys and plaintext
 
     @Test

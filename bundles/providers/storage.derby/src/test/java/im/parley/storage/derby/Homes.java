@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.List;
 import java.util.stream.Stream;
 
 /**
@@ -18,10 +17,10 @@ final class Homes {
 
     private final Path folder;
     private final DerbyEngine engine;
-    private final List<String> schema;
+    private final Schema schema;
     private int made;
 
-    Homes(Path folder, DerbyEngine engine, List<String> schema) {
+    Homes(Path folder, DerbyEngine engine, Schema schema) {
         this.folder = folder;
         this.engine = engine;
         this.schema = schema;

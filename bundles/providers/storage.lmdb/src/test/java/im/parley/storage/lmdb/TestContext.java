@@ -1,5 +1,10 @@
 package im.parley.storage.lmdb;
 
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.SYNC;
+import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
+import static java.nio.file.StandardOpenOption.WRITE;
+
 import im.parley.api.lifecycle.Egress;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderContext;
@@ -91,7 +96,7 @@ final class TestContext implements ProviderContext {
             @Override
             public void write(String name, byte[] value, char @Nullable [] passphrase) throws ProviderException {
                 try {
-                    Files.write(vault().resolve(name), value);
+                    Files.write(vault().resolve(name), value, CREATE, WRITE, TRUNCATE_EXISTING, SYNC);
                 } catch (IOException e) {
                     throw new ProviderException(Kind.UNAVAILABLE, "vault.io", "Not written.", e);
                 }
