@@ -43,6 +43,7 @@ final class Reasons {
             case "relay.overloaded", "relay.rate-limited" -> "the relay asks to wait";
             case "relay.error" -> "the relay has a fault";
             case "relay.misbehaving", "relay.overrun" -> "the relay does not keep to the rules";
+            case "clock.skew" -> "this machine's clock is wrong by minutes or more, says the relay";
             case "auth.no-challenge",
                     "auth.no-signer",
                     "auth.timeout",

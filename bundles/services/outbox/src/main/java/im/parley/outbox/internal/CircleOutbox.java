@@ -62,6 +62,8 @@ final class CircleOutbox {
     /** Reasons for which a relay that answers others is still left alone for a while. */
     private static final Set<String> ASKED_TO_WAIT = Set.of("relay.rate-limited", "relay.error", AUTH_REQUIRED);
 
+    private static final String WRONG_CLOCK = "clock.skew";
+
     private static final Set<String> REFUSALS =
             Set.of("blocked", "invalid", "restricted", "pow", "mute", "unsupported");
 
@@ -606,8 +608,11 @@ final class CircleOutbox {
         }));
     }
 
+    /** Too old for readers to find it, or made while the clock was ahead, so that relays refuse it. */
     private boolean outdated(Event event) {
-        return event.createdAt() < clock.instant().getEpochSecond() - Settings.WRAP_WINDOW.toSeconds();
+        long now = clock.instant().getEpochSecond();
+        return event.createdAt() < now - Settings.WRAP_WINDOW.toSeconds()
+                || event.createdAt() > now + Settings.CLOCK_TOLERANCE.toSeconds();
     }
 
     private void answered(Task task, Target target, PublishResult.State state, String message) {
@@ -730,7 +735,8 @@ final class CircleOutbox {
                 }
             }
         }
-        boolean tooLate = tooLate(task);
+        // By a clock that a relay finds wrong nothing is too late.
+        boolean tooLate = !delay.equals(WRONG_CLOCK) && tooLate(task);
         if (accepted > 0) {
             task.state = State.AT_RELAYS;
             task.reason = "";

@@ -34,6 +34,8 @@ record Settings(Duration retryMin, Duration retryMax, Duration publishTimeout, D
      * for clocks that differ and for the way.
      */
     static final Duration WRAP_WINDOW = Duration.ofDays(2).plusMinutes(30);
+    /** How far a wrap may be dated ahead: a clock is set back by less all the time. */
+    static final Duration CLOCK_TOLERANCE = Duration.ofMinutes(1);
     /** Messages of one lane that are wrapped before their turn; those that a relay has already do not count. */
     static final int AHEAD = 16;
     /** Wraps being made at once in one circle. */

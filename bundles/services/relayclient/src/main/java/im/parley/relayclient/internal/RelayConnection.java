@@ -608,6 +608,16 @@ final class RelayConnection {
     private void authAnswered(boolean accepted, String message) {
         if (!accepted) {
             String text = Answers.clean(message);
+            if (Answers.blamesTheClock(message)) {
+                // Signed a moment ago, so one of the two clocks is wrong: nothing is final that a right one would mend.
+                authFailed(
+                        unavailable(
+                                "clock.skew",
+                                "The relay finds that the clock of this machine is wrong: " + text
+                                        + ". Set the clock; the node goes on by itself."),
+                        true);
+                return;
+            }
             authFailed(
                     new ProviderException(
                             Kind.REJECTED,

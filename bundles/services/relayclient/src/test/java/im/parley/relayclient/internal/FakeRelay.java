@@ -42,6 +42,7 @@ final class FakeRelay {
     boolean hidesWraps;
 
     boolean refusesAuth;
+    String refusal = "restricted: go away";
     boolean swallowsAuthOk;
     /** Frames to the client that match are not sent. */
     Predicate<String> swallows = frame -> false;
@@ -208,7 +209,7 @@ final class FakeRelay {
                 authenticated.add(event.pubkey());
             }
             if (!swallowsAuthOk) {
-                say(Frames.ok(event.id(), good, good ? "" : "restricted: go away"));
+                say(Frames.ok(event.id(), good, good ? "" : refusal));
             }
         }
 

@@ -110,6 +110,16 @@ class PooledRelayClientTest {
             world.run();
             assertEquals(new PublishResult(State.valueOf(row[1]), row[0]), now(result));
         }
+        for (String refusal : List.of(
+                "invalid: created-at-future more than 900 s ahead of this relay's clock",
+                "invalid: created_at too late",
+                "invalid: event is too far in the future")) {
+            relay.okFalse = refusal;
+            CompletionStage<PublishResult> result =
+                    world.client.publish(NOBODY, RELAY, author.event(NOW, 1, List.of(), refusal), TIMEOUT);
+            world.run();
+            assertEquals(new PublishResult(State.UNKNOWN, "clock.skew"), now(result), refusal);
+        }
         relay.okFalse = "blocked: a\u0007\n\u202Eb" + "z".repeat(5000);
         CompletionStage<PublishResult> result =
                 world.client.publish(NOBODY, RELAY, author.event(NOW, 1, List.of(), "long"), TIMEOUT);
@@ -242,6 +252,30 @@ class PooledRelayClientTest {
         assertTrue(now(result).message().startsWith("auth-required"));
         assertCode("relay.closed", Kind.REJECTED, events);
         assertFalse(relay.receivedVerbs().contains("AUTH"));
+    }
+
+    @Test
+    void DB_10_aClockThatTheRelayDisagreesWithIsToldAndNotFinal() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        relay.sendsChallenge = true;
+        relay.authRequired = true;
+        relay.refusesAuth = true;
+        World.Identity ana = world.identity();
+        for (String refusal : List.of(
+                "invalid: created-at more than 600 s away from this relay's clock",
+                "invalid: created_at too late",
+                "invalid: event timestamp is in the future")) {
+            relay.refusal = refusal;
+            CompletionStage<PublishResult> result =
+                    world.client.publish(ana.persona("out"), RELAY, ana.event(NOW, 1, List.of(), refusal), TIMEOUT);
+            world.run();
+            assertEquals(new PublishResult(State.UNKNOWN, "clock.skew"), now(result), refusal);
+        }
+        relay.refusesAuth = false;
+        CompletionStage<PublishResult> set =
+                world.client.publish(ana.persona("other"), RELAY, ana.event(NOW, 1, List.of(), "set"), TIMEOUT);
+        world.run();
+        assertEquals(State.ACCEPTED, now(set).state());
     }
 
     @Test
