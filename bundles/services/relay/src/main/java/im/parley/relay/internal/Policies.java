@@ -11,7 +11,10 @@ import im.parley.slot.Lease;
 import im.parley.slot.Slot;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,7 +22,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The policies that the relay's configuration names, asked in that order. All of them are required: one that is missing,
  * fails or answers nothing refuses. Leased per question, so that a policy can be swapped while clients stay connected.
- * Thread-safe.
+ *
+ * <p>A policy that does not come back holds half of the relay's threads at most, and once it has held one for a second
+ * nobody waits for it any more until it has answered: what needs its judgement is refused at once. Thread-safe.
  */
 final class Policies {
     /** Slots of policies are called so. */
@@ -28,14 +33,32 @@ final class Policies {
     private static final Logger LOG = LoggerFactory.getLogger(Policies.class);
     private static final String FAILED = "error: policy.failed a rule of this relay cannot be checked, try again later";
 
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+    /** A question that has no answer yet; told apart by identity. */
+    private static final class Asked {
+        private final String slot;
+        private final long since = System.nanoTime();
+
+        Asked(String slot) {
+            this.slot = slot;
+        }
+    }
+
+    private final Semaphore free;
+    private final Set<Asked> unanswered = ConcurrentHashMap.newKeySet();
     private final List<String> required;
     private final Map<String, Slot<?>> slots = new ConcurrentHashMap<>();
     /** Slots of which it was said that they fail. */
     private final Map<String, String> failing = new ConcurrentHashMap<>();
 
-    /** @param required names of slots, in the order in which they are asked */
-    Policies(List<String> required) {
+    /**
+     * @param required names of slots, in the order in which they are asked
+     * @param threads that ask
+     */
+    Policies(List<String> required, int threads) {
         this.required = required;
+        this.free = new Semaphore(Math.max(1, threads / 2));
     }
 
     void add(Slot<?> slot) {
@@ -79,6 +102,30 @@ final class Policies {
     }
 
     private @Nullable String ask(String name, Question question) {
+        for (Asked each : unanswered) {
+            if (System.nanoTime() - each.since > PATIENCE_NANOS) {
+                return failed(each.slot, "it has not answered for more than a second");
+            }
+        }
+        try {
+            if (!free.tryAcquire(PATIENCE_NANOS, TimeUnit.NANOSECONDS)) {
+                return failed(name, "too many questions have no answer yet");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return failed(name, "the relay stops");
+        }
+        Asked asked = new Asked(name);
+        unanswered.add(asked);
+        try {
+            return answer(name, question);
+        } finally {
+            unanswered.remove(asked);
+            free.release();
+        }
+    }
+
+    private @Nullable String answer(String name, Question question) {
         Slot<?> slot = slots.get(name);
         if (slot == null) {
             return failed(name, "there is no such slot");

@@ -120,7 +120,7 @@ public final class Relay implements RelayEndpoint, RelayStatus, RelayArchive {
         this.store = store;
         this.clock = clock;
         this.random = random;
-        policies = new Policies(settings.policies());
+        policies = new Policies(settings.policies(), settings.workers());
         workers = new Workers(settings.workers());
         expirations = new Expirations(clock);
         backlog = new Backlog(settings.backlogBytes(), this::relieveSoon);

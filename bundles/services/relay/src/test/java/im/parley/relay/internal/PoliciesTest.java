@@ -14,10 +14,16 @@ import im.parley.api.policy.QueryPolicy;
 import im.parley.api.policy.Verdict;
 import im.parley.protocol.Frames;
 import im.parley.protocol.RelayFrame;
+import im.parley.testkit.Await;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -93,6 +99,52 @@ class PoliciesTest {
         bench.relay.unbindPolicy(second);
         assertEquals("false " + FAILED, client.publish(bench.note(bench.key(), "again")));
         assertEquals(1, bench.store.size());
+    }
+
+    @Test
+    void PL_17_aPolicyThatHangsKeepsNobodyElseWaiting() throws Exception {
+        bindBoth();
+        CountDownLatch stuck = new CountDownLatch(1);
+        second.put((EventPolicy) (event, client) -> {
+            try {
+                stuck.await();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return Verdict.accept();
+        });
+        List<Future<String>> waiting = new ArrayList<>();
+        ExecutorService clients = Executors.newCachedThreadPool();
+        try {
+            for (int i = 0; i < 8; i++) {
+                Event note = bench.note(bench.key(), "stuck " + i);
+                TestClient client = bench.client();
+                waiting.add(clients.submit(() -> client.publish(note)));
+            }
+            Await.until("it holds all that it may", () -> second.inFlight() == 2);
+            TestClient other = bench.client();
+            Event note = bench.note(bench.key(), "hi");
+            Await.until("nobody waits for it any more", () -> {
+                long began = System.nanoTime();
+                assertEquals("false " + FAILED, other.publish(note));
+                assertEquals(FAILED, other.ask("s", "{}").how());
+                return System.nanoTime() - began < 200_000_000L;
+            });
+            assertEquals(2, second.inFlight(), "it holds half of the threads at most");
+        } finally {
+            stuck.countDown();
+            clients.shutdown();
+        }
+        int accepted = 0;
+        for (Future<String> each : waiting) {
+            String answer = each.get(10, TimeUnit.SECONDS);
+            assertTrue(answer.equals("true ") || answer.equals("false " + FAILED), answer);
+            accepted += answer.equals("true ") ? 1 : 0;
+        }
+        assertEquals(accepted, bench.store.size());
+        TestClient client = bench.client();
+        Await.until("it is asked again", () -> second.inFlight() == 0);
+        assertEquals("true ", client.publish(bench.note(bench.key(), "again")));
     }
 
     static Stream<Object> failures() {
