@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 /** One call of the command: its streams, which tests replace, and the options that every command has. */
 class Invocation {
     private static final String COMMAND = "./parley ";
-    private static final Set<String> GROUPS = Set.of("pin", "identity", "contact", "relay", "audit", "trust");
+    private static final Set<String> GROUPS =
+            Set.of("pin", "identity", "contact", "relay", "audit", "plugin", "stack", "trust");
     private static final Path STANDARD_OUTPUT = Path.of("/proc/self/fd/1");
     private static final int USUAL_WIDTH = 80;
 

@@ -99,6 +99,22 @@ public final class Main {
                         .addSubcommand(new HandoverCommands.Cancel(invocation))
                         .addSubcommand(new HandoverCommands.Finish(invocation)));
         commands.put(
+                "plugin",
+                () -> new CommandLine(new PluginGroup())
+                        .addSubcommand(new PluginCommands.Install(invocation))
+                        .addSubcommand(new PluginCommands.Upgrade(invocation))
+                        .addSubcommand(new PluginCommands.Remove(invocation))
+                        .addSubcommand(new PluginCommands.Undo(invocation))
+                        .addSubcommand(new PluginCommands.ListAll(invocation)));
+        commands.put(
+                "stack",
+                () -> new CommandLine(new StackGroup())
+                        .addSubcommand(new StackCommands.Show(invocation))
+                        .addSubcommand(new StackCommands.Plan(invocation))
+                        .addSubcommand(new StackCommands.Apply(invocation))
+                        .addSubcommand(new StackCommands.Undo(invocation))
+                        .addSubcommand(new StackCommands.Export(invocation)));
+        commands.put(
                 "audit",
                 () -> new CommandLine(new AuditGroup())
                         .addSubcommand(new AuditCommands.ListAll(invocation))
@@ -188,6 +204,12 @@ public final class Main {
 
     @Command(name = "handover", description = "Stores that move, and former ones that are kept up to date.")
     private static final class HandoverGroup extends Group {}
+
+    @Command(name = "plugin", description = "Parts from outside the distribution: install, upgrade, remove.")
+    private static final class PluginGroup extends Group {}
+
+    @Command(name = "stack", description = "What the node is made of, as a file: show, plan, apply, undo, export.")
+    private static final class StackGroup extends Group {}
 
     @Command(name = "trust", description = "Who may make plugins for your nodes.")
     private static final class TrustGroup extends Group {}

@@ -33,6 +33,9 @@ final class StatusCommand extends BaseCommand {
             for (String missing : Answer.texts(status, "missing")) {
                 text.append("  missing  ").append(Plain.line(missing)).append('\n');
             }
+            for (String degraded : Answer.texts(status, "degraded")) {
+                text.append("  without  ").append(Plain.line(degraded)).append('\n');
+            }
             text.append(places(status));
             text.append("  session  ")
                     .append(session(session, Answer.number(status, "now")))

@@ -45,10 +45,11 @@ final class SwapCommands {
         }
     }
 
-    /** Takes the newest one back. */
+    /** Takes the newest one back, or the newest change of the stack if that came later. */
     @Command(
             name = "undo",
-            description = "Takes the newest swap back that was not taken back yet, also after a restart.")
+            description = "Takes the newest swap or change of the stack back that was not taken back yet, also after a"
+                    + " restart.")
     static final class Undo extends BaseCommand {
         @Option(names = "--why", paramLabel = "TEXT", description = "Why, for the journal.")
         private @Nullable String why;
@@ -59,6 +60,10 @@ final class SwapCommands {
 
         @Override
         int run() throws Failure, InterruptedException {
+            String newest = Answer.text(ask("stack.show", Map.of()), "undo");
+            if (!newest.isEmpty() && !newest.equals("swap")) {
+                return StackCommands.undo(this, why);
+            }
             Map<String, Object> params = new LinkedHashMap<>();
             if (why != null) {
                 params.put("why", why);

@@ -132,7 +132,17 @@ class MainTest {
                 "drops",
                 "slots",
                 "swap curve x~main",
-                "undo"
+                "undo",
+                "plugin install x.jar",
+                "plugin upgrade x.jar",
+                "plugin remove x.y",
+                "plugin undo",
+                "plugin list",
+                "stack show",
+                "stack plan f",
+                "stack apply f",
+                "stack undo",
+                "stack export -"
             })
     void withoutANodeEveryCommandSaysSo(String command) {
         assertEquals(Exit.NOT_RUNNING, run(command.split(" ", -1)));

@@ -36,8 +36,12 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Acts: {@code stack} (a generation was written because the distribution or the features changed), {@code start}, {@code
  * swap}, {@code swap.done}, {@code swap.switched} and {@code swap.abandoned} (how one ended that a kill had cut off), {@code
+ * plugin.install}, {@code plugin.upgrade}, {@code plugin.remove}, {@code stack.apply}, {@code stack.undo}, {@code
+ * stack.done}, {@code plugin.rollback} (one failed and all was put back), {@code plugin.refused} and {@code stack.refused}
+ * (one was asked for and not begun), {@code plugin.left-out} (a start ran without it), {@code stack.switched} and {@code stack.abandoned} (as those of a swap), {@code
  * trust.add}, {@code trust.remove}, {@code trust.revoke}, {@code trust.minimum}, {@code trust.accept}, {@code trust.forget}
- * and {@code trust.failed} (of {@link TrustStore}), {@code log.gap} (what was there before is not what was written, or the
+ * and {@code trust.failed} (of {@link TrustStore}), {@code plugin.denied}, {@code service.impostor}, {@code
+ * plugin.quarantined} and {@code plugin.leftover} (of the fence around plugins), {@code log.gap} (what was there before is not what was written, or the
  * clock was set back).
  */
 public final class AuditLog {

@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
  * nothing of the kind. The fences of the container hold a plugin to it, which stops mistakes and not hostile code.
  *
  * @param services {@code Parley-Services}: class names of host services it looks for, sorted
- * @param hosts {@code Parley-Hosts}: {@code host}, {@code host:port}, or {@code *.host} for everything below it; lower case,
+ * @param hosts {@code Parley-Hosts}: {@code host}, {@code host:port}, {@code *.host} for everything below it, or {@code *}; lower case,
  *     sorted
  * @param files {@code Parley-Files}
  * @param nativeCode {@code Parley-Native: yes}: it brings machine code, which no fence of Java holds
@@ -24,9 +24,9 @@ public record Capabilities(List<String> services, List<String> hosts, Files file
     private static final Pattern CLASS = Pattern.compile("([A-Za-z_$][A-Za-z0-9_$]*\\.)+[A-Za-z_$][A-Za-z0-9_$]*");
     private static final String LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 
-    /** A star stands for the names below one that has two parts at least. */
+    /** A star stands for the names below one that has two parts at least; alone, for every host. */
     private static final Pattern HOST =
-            Pattern.compile("(\\*(\\." + LABEL + "){2,}|" + LABEL + "(\\." + LABEL + ")*)(:[1-9][0-9]{0,4})?");
+            Pattern.compile("\\*|(\\*(\\." + LABEL + "){2,}|" + LABEL + "(\\." + LABEL + ")*)(:[1-9][0-9]{0,4})?");
 
     /** What it touches of the file system. */
     public enum Files {

@@ -1,13 +1,11 @@
 package im.parley.launcher;
 
 import java.lang.reflect.Method;
-import java.util.Comparator;
 import java.util.Dictionary;
 import java.util.Hashtable;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.osgi.framework.Bundle;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.InvalidSyntaxException;
 import org.osgi.framework.ServiceReference;
@@ -24,48 +22,84 @@ final class ConfigurationDoor {
 
     /**
      * Sets each configuration; a PID with {@code ~} is an instance of a factory. An instance is bound to the bundle that
-     * its PID is named after, so that another version of that bundle, installed beside it, does not make the same instance
-     * a second time.
+     * it is for, so that another version of that bundle, installed beside it, does not make the same instance a second
+     * time.
+     *
+     * @param locations of those bundles by PID; an instance that is not in it is for any bundle
      */
-    static void apply(BundleContext context, List<Bundle> bundles, Map<String, Map<String, Object>> configurations)
+    static void apply(
+            BundleContext context, Map<String, String> locations, Map<String, Map<String, Object>> configurations)
             throws LauncherException {
+        if (reference(context) == null) {
+            throw absent();
+        }
+        for (Map.Entry<String, Map<String, Object>> entry : configurations.entrySet()) {
+            String location = locations.get(entry.getKey());
+            put(context, entry.getKey(), location == null ? ANY_BUNDLE : location, entry.getValue());
+        }
+    }
+
+    /**
+     * Sets one configuration.
+     *
+     * @param location of the bundle that an instance is for; not looked at for a PID without {@code ~}
+     */
+    static void put(BundleContext context, String pid, String location, Map<String, Object> values)
+            throws LauncherException {
+        act(
+                context,
+                pid,
+                location,
+                (type, configuration) ->
+                        type.getMethod("update", Dictionary.class).invoke(configuration, properties(values)));
+    }
+
+    /** Takes one away. */
+    static void remove(BundleContext context, String pid, String location) throws LauncherException {
+        act(
+                context,
+                pid,
+                location,
+                (type, configuration) -> type.getMethod("delete").invoke(configuration));
+    }
+
+    private interface Act {
+        void on(Class<?> type, Object configuration) throws ReflectiveOperationException;
+    }
+
+    private static void act(BundleContext context, String pid, String location, Act act) throws LauncherException {
         ServiceReference<?> reference = reference(context);
         Object admin = reference == null ? null : context.getService(reference);
         if (reference == null || admin == null) {
-            throw new LauncherException(
-                    "bundle.failed",
-                    "The node did not start.",
-                    "Configuration Admin is not there.",
-                    "Look at the log; unpack the distribution again if it was changed.");
+            throw absent();
         }
         try {
             Class<?> type = admin.getClass().getClassLoader().loadClass(SERVICE);
             Method single = type.getMethod("getConfiguration", String.class, String.class);
             Method factory = type.getMethod("getFactoryConfiguration", String.class, String.class, String.class);
-            for (Map.Entry<String, Map<String, Object>> entry : configurations.entrySet()) {
-                String pid = entry.getKey();
-                int tilde = pid.indexOf('~');
-                Object configuration = tilde < 0
-                        ? single.invoke(admin, pid, ANY_BUNDLE)
-                        : factory.invoke(
-                                admin,
-                                pid.substring(0, tilde),
-                                pid.substring(tilde + 1),
-                                location(bundles, pid.substring(0, tilde)));
-                single.getReturnType()
-                        .getMethod("update", Dictionary.class)
-                        .invoke(configuration, properties(entry.getValue()));
-            }
+            int tilde = pid.indexOf('~');
+            Object configuration = tilde < 0
+                    ? single.invoke(admin, pid, ANY_BUNDLE)
+                    : factory.invoke(admin, pid.substring(0, tilde), pid.substring(tilde + 1), location);
+            act.on(single.getReturnType(), configuration);
         } catch (ReflectiveOperationException | IllegalArgumentException e) {
             throw new LauncherException(
                     "config.invalid",
                     "The node's configuration cannot be applied.",
-                    "Configuration Admin refused it: " + e + ".",
+                    "Configuration Admin refused " + pid + ": " + e + ".",
                     "Correct the feature or the stack generation it comes from.",
                     e);
         } finally {
             context.ungetService(reference);
         }
+    }
+
+    private static LauncherException absent() {
+        return new LauncherException(
+                "bundle.failed",
+                "The node did not start.",
+                "Configuration Admin is not there.",
+                "Look at the log; unpack the distribution again if it was changed.");
     }
 
     /**
@@ -79,15 +113,6 @@ final class ConfigurationDoor {
         } catch (InvalidSyntaxException e) {
             throw new IllegalStateException(e);
         }
-    }
-
-    /** Symbolic name = root package = beginning of the PIDs: the longest one that fits. */
-    private static String location(List<Bundle> bundles, String pid) {
-        return bundles.stream()
-                .filter(bundle -> (pid + ".").startsWith(bundle.getSymbolicName() + "."))
-                .max(Comparator.comparingInt(bundle -> bundle.getSymbolicName().length()))
-                .map(Bundle::getLocation)
-                .orElse(ANY_BUNDLE);
     }
 
     private static Dictionary<String, Object> properties(Map<String, Object> values) {

@@ -1,5 +1,6 @@
 package im.parley.launcher;
 
+import im.parley.launcher.fence.Fence;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.felix.framework.FrameworkFactory;
@@ -41,7 +43,7 @@ final class Container {
     /** Registered by the control app: a {@code Supplier} of what is missing and what failed, in types of the JDK. */
     private static final String READINESS = "(parley.readiness=node)";
 
-    /** Property of the service that the slots keep their swaps with, see {@link StackDesk}. */
+    /** Property of the services that keep and change the stack, see {@link StackDesk} and {@link PluginDesk}. */
     private static final String STACK = "parley.stack";
 
     /** A node's ports, and how far from them others are suggested. */
@@ -51,6 +53,7 @@ final class Container {
 
     private static final Duration STOP_LIMIT = Duration.ofSeconds(45);
     private static final long POLL_MILLIS = 25;
+    private static final long AWAIT_MILLIS = 1_000;
 
     /** After an error, how long the rest may still become ready before the start is given up. */
     private static final long GRACE_NANOS = TimeUnit.SECONDS.toNanos(5);
@@ -58,6 +61,8 @@ final class Container {
     private final Framework framework;
     private final LogBridge log;
     private final Duration stopWithin;
+    private final AtomicLong pluginsAlone = new AtomicLong();
+    private volatile @Nullable Fence fence;
 
     /** Around a framework of a test's choice. */
     Container(Framework framework, LogBridge log, Duration stopWithin) {
@@ -76,10 +81,10 @@ final class Container {
     }
 
     /** Boots it; the caller stops it if that fails. */
-    void boot(List<LaunchPlan.Install> installs, Map<String, Map<String, Object>> configurations, StackDesk stack)
-            throws LauncherException {
+    void boot(LaunchPlan plan, StackDesk stack, PluginDesk plugins, Fence around) throws LauncherException {
+        fence = around;
         try {
-            run(installs, configurations, stack);
+            run(plan, stack, plugins, around);
         } catch (BundleException e) {
             throw failed(String.valueOf(e.getMessage()), e);
         }
@@ -107,11 +112,11 @@ final class Container {
         return properties;
     }
 
-    private void run(
-            List<LaunchPlan.Install> installs, Map<String, Map<String, Object>> configurations, StackDesk stack)
+    private void run(LaunchPlan plan, StackDesk stack, PluginDesk plugins, Fence around)
             throws BundleException, LauncherException {
         framework.init();
         BundleContext context = framework.getBundleContext();
+        around.raise(context);
         context.addFrameworkListener(event -> {
             if (event.getType() == FrameworkEvent.ERROR) {
                 log.remember(
@@ -123,14 +128,18 @@ final class Container {
                 new String[] {LogService.class.getName(), org.osgi.service.log.LoggerFactory.class.getName()},
                 log,
                 new Hashtable<>());
-        Hashtable<String, Object> stackProperties = new Hashtable<>();
-        stackProperties.put(STACK, "node");
-        context.registerService(Function.class.getName(), stack, stackProperties);
+        register(context, stack, "node");
+        register(context, plugins, "plugins");
         List<Bundle> bundles = new ArrayList<>();
-        for (LaunchPlan.Install install : installs) {
-            Bundle bundle = context.installBundle("reference:" + install.file().toUri());
-            bundle.adapt(BundleStartLevel.class).setStartLevel(install.startLevel());
-            bundles.add(bundle);
+        List<Bundle> fromElsewhere = new ArrayList<>();
+        for (LaunchPlan.Install install : plan.bundles()) {
+            Bundle bundle = context.installBundle(RunningStack.location(install.file()));
+            if (around.isPlugin(bundle)) {
+                fromElsewhere.add(bundle);
+            } else {
+                bundle.adapt(BundleStartLevel.class).setStartLevel(install.startLevel());
+                bundles.add(bundle);
+            }
         }
         for (Bundle bundle : bundles) {
             if (bundle.getHeaders().get(Constants.FRAGMENT_HOST) == null) {
@@ -138,14 +147,40 @@ final class Container {
             }
         }
         framework.start();
-        ConfigurationDoor.apply(context, bundles, configurations);
+        Map<String, String> locations = new LinkedHashMap<>();
+        plan.owners().forEach((pid, file) -> locations.put(pid, RunningStack.location(file)));
+        ConfigurationDoor.apply(context, locations, plan.configurations());
         CountDownLatch reached = new CountDownLatch(1);
         framework.adapt(FrameworkStartLevel.class).setStartLevel(LAST_START_LEVEL, event -> reached.countDown());
         await(reached);
+        // When all of the platform is up, and each on its own: none of them keeps the node from starting.
+        start(around, fromElsewhere);
         for (Bundle bundle : bundles) {
             if (bundle.getState() == Bundle.INSTALLED) {
                 throw failed(bundle.getSymbolicName() + " cannot be resolved. " + firstError(), null);
             }
+        }
+        for (Bundle bundle : fromElsewhere) {
+            if (bundle.getState() == Bundle.INSTALLED) {
+                LOG.error("The plugin {} cannot be resolved; the rest runs without it", bundle.getSymbolicName());
+            }
+        }
+        plugins.attach(context, around);
+    }
+
+    private static void register(
+            BundleContext context, Function<Map<String, Object>, Map<String, Object>> desk, String name) {
+        Hashtable<String, Object> properties = new Hashtable<>();
+        properties.put(STACK, name);
+        context.registerService(Function.class.getName(), desk, properties);
+    }
+
+    private static void start(Fence around, List<Bundle> plugins) throws LauncherException {
+        try {
+            around.start(plugins);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw interrupted();
         }
     }
 
@@ -173,13 +208,21 @@ final class Container {
         long start = System.nanoTime();
         long firstErrorAt = 0;
         boolean failedBefore = false;
+        long wholeButFor = 0;
         List<String> missing = List.of("the control app");
         while (System.nanoTime() - start < limit.toNanos()) {
-            missing = missing(portBase);
-            if (missing.isEmpty()) {
+            State state = state(portBase);
+            missing = state.missing();
+            if (missing.isEmpty() && state.degraded().isEmpty()) {
                 return;
             }
-            if (!log.errors().isEmpty()) {
+            if (missing.isEmpty()) {
+                wholeButFor = wholeButFor == 0 ? System.nanoTime() : wholeButFor;
+                if (System.nanoTime() - wholeButFor > GRACE_NANOS) {
+                    LOG.error("The node starts without what plugins were to be: {}", state.degraded());
+                    return;
+                }
+            } else if (!log.errors().isEmpty()) {
                 firstErrorAt = failedBefore ? firstErrorAt : System.nanoTime();
                 failedBefore = true;
                 if (System.nanoTime() - firstErrorAt > GRACE_NANOS) {
@@ -198,11 +241,22 @@ final class Container {
         throw notReady(missing, log.errors());
     }
 
-    /** What the node still lacks; throws if something failed that will not heal by itself. */
-    private List<String> missing(int portBase) throws LauncherException {
+    /**
+     * What the node still lacks.
+     *
+     * @param degraded what it may start without
+     */
+    private record State(List<String> missing, List<String> degraded) {
+        static State lacking(String part) {
+            return new State(List.of(part), List.of());
+        }
+    }
+
+    /** Throws if something failed that will not heal by itself. */
+    private State state(int portBase) throws LauncherException {
         BundleContext context = framework.getBundleContext();
         if (context == null) {
-            return List.of("the framework");
+            return State.lacking("the framework");
         }
         ServiceReference<?>[] references;
         try {
@@ -210,21 +264,39 @@ final class Container {
         } catch (InvalidSyntaxException e) {
             throw new IllegalStateException(e);
         }
-        if (references == null) {
-            return List.of("the control app");
+        ServiceReference<?> reference = ofThePlatform(references);
+        if (reference == null) {
+            return State.lacking("the control app");
         }
-        Object service = context.getService(references[0]);
+        Object service = context.getService(reference);
         Object answer = service instanceof Supplier<?> readiness ? readiness.get() : null;
-        context.ungetService(references[0]);
+        context.ungetService(reference);
         if (!(answer instanceof Map<?, ?> state)
                 || !(state.get("missing") instanceof List<?> missing)
                 || !(state.get("failed") instanceof Map<?, ?> failed)) {
-            return List.of("the control app");
+            return State.lacking("the control app");
         }
         for (Map.Entry<?, ?> failure : failed.entrySet()) {
             throw lasting(String.valueOf(failure.getKey()), String.valueOf(failure.getValue()), portBase);
         }
-        return missing.stream().map(String::valueOf).toList();
+        List<?> degraded = state.get("degraded") instanceof List<?> list ? list : List.of();
+        return new State(
+                missing.stream().map(String::valueOf).toList(),
+                degraded.stream().map(String::valueOf).toList());
+    }
+
+    /** Nothing is hidden from the framework's own context, so whoever asks with it has to look who answers. */
+    private @Nullable ServiceReference<?> ofThePlatform(ServiceReference<?> @Nullable [] references) {
+        Fence around = fence;
+        if (references != null) {
+            for (ServiceReference<?> reference : references) {
+                Bundle owner = reference.getBundle();
+                if (owner != null && (around == null || !around.isPlugin(owner))) {
+                    return reference;
+                }
+            }
+        }
+        return null;
     }
 
     /**
@@ -318,9 +390,26 @@ final class Container {
         return framework.getBundleContext();
     }
 
-    /** Returns when the framework is down, whoever stopped it. */
+    /** Returns when the framework is down, whoever stopped it, or when only plugins that hang keep it. */
     void await() throws InterruptedException {
-        framework.waitForStop(0);
+        while (framework.waitForStop(AWAIT_MILLIS).getType() == FrameworkEvent.WAIT_TIMEDOUT) {
+            if (onlyPluginsKeepIt()) {
+                return;
+            }
+        }
+    }
+
+    /** Whether plugins that do not stop are all that is left, and have had their time. */
+    private boolean onlyPluginsKeepIt() {
+        Fence around = fence;
+        BundleContext context = framework.getBundleContext();
+        if (around == null || context == null || !around.onlyPluginsRun(context)) {
+            pluginsAlone.set(0);
+            return false;
+        }
+        long now = System.nanoTime();
+        pluginsAlone.compareAndSet(0, now);
+        return now - pluginsAlone.get() > Fence.PATIENCE.toNanos();
     }
 
     /**
@@ -337,11 +426,18 @@ final class Container {
                 try {
                     // Zero would mean for ever.
                     long millis = Math.max(1, (deadline - System.nanoTime()) / 1_000_000);
-                    if (framework.waitForStop(millis).getType() != FrameworkEvent.WAIT_TIMEDOUT) {
+                    if (framework.waitForStop(Math.min(AWAIT_MILLIS, millis)).getType()
+                            != FrameworkEvent.WAIT_TIMEDOUT) {
                         return true;
                     }
-                    LOG.error("the framework did not stop within {} s", stopWithin.toSeconds());
-                    return false;
+                    if (onlyPluginsKeepIt()) {
+                        LOG.error("the node is down but for plugins that do not stop");
+                        return false;
+                    }
+                    if (System.nanoTime() >= deadline) {
+                        LOG.error("the framework did not stop within {} s", stopWithin.toSeconds());
+                        return false;
+                    }
                 } catch (InterruptedException e) {
                     interrupted = true;
                 }

@@ -26,6 +26,14 @@ public final class Json {
             .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
             .build();
 
+    /** What {@link #objectWithNulls} has where null was written. */
+    static final Object NULL = new Object() {
+        @Override
+        public String toString() {
+            return "null";
+        }
+    };
+
     private Json() {}
 
     /**
@@ -34,11 +42,20 @@ public final class Json {
      * @throws IOException if it is not exactly one JSON object
      */
     public static Map<String, Object> object(byte[] utf8) throws IOException {
+        return object(utf8, false);
+    }
+
+    /** The same for a file in which null says something: such members are {@link #NULL}. */
+    static Map<String, Object> objectWithNulls(byte[] utf8) throws IOException {
+        return object(utf8, true);
+    }
+
+    private static Map<String, Object> object(byte[] utf8, boolean withNulls) throws IOException {
         try (JsonParser parser = FACTORY.createParser(utf8)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 throw new IOException("not a JSON object");
             }
-            Map<String, Object> value = readObject(parser);
+            Map<String, Object> value = readObject(parser, withNulls);
             if (parser.nextToken() != null) {
                 throw new IOException("something follows the JSON object");
             }
@@ -139,23 +156,25 @@ public final class Json {
         return typed;
     }
 
-    private static Map<String, Object> readObject(JsonParser parser) throws IOException {
+    private static Map<String, Object> readObject(JsonParser parser, boolean withNulls) throws IOException {
         Map<String, Object> object = new LinkedHashMap<>();
         for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
             if (parser.nextToken() != JsonToken.VALUE_NULL) {
-                object.put(name, readValue(parser));
+                object.put(name, readValue(parser, withNulls));
+            } else if (withNulls) {
+                object.put(name, NULL);
             }
         }
         return object;
     }
 
-    private static Object readValue(JsonParser parser) throws IOException {
+    private static Object readValue(JsonParser parser, boolean withNulls) throws IOException {
         return switch (parser.currentToken()) {
-            case START_OBJECT -> readObject(parser);
+            case START_OBJECT -> readObject(parser, withNulls);
             case START_ARRAY -> {
                 List<Object> list = new ArrayList<>();
                 while (parser.nextToken() != JsonToken.END_ARRAY) {
-                    list.add(readValue(parser));
+                    list.add(readValue(parser, withNulls));
                 }
                 yield list;
             }

@@ -12,6 +12,7 @@ import java.util.Map;
  * @param features names, sorted
  * @param bundles in install order, from the content-addressed store
  * @param configurations PID (or {@code factoryPID~name}) to properties, placeholders resolved
+ * @param owners PID of an instance to the file of the bundle that it is for; the others are for any bundle
  * @param frameworkProperties as the launcher itself sets them
  */
 public record LaunchPlan(
@@ -19,14 +20,20 @@ public record LaunchPlan(
         List<String> features,
         List<Install> bundles,
         Map<String, Map<String, Object>> configurations,
+        Map<String, Path> owners,
         Map<String, String> frameworkProperties) {
     public LaunchPlan {
         features = List.copyOf(features);
         bundles = List.copyOf(bundles);
         configurations = Map.copyOf(configurations);
+        owners = Map.copyOf(owners);
         frameworkProperties = Map.copyOf(frameworkProperties);
     }
 
-    /** A jar to install and when to start it. */
-    public record Install(String bsn, Path file, int startLevel) {}
+    /**
+     * A jar to install and when to start it.
+     *
+     * @param plugin whether it comes from elsewhere; the node runs without one that does not resolve or start
+     */
+    public record Install(String bsn, Path file, int startLevel, boolean plugin) {}
 }

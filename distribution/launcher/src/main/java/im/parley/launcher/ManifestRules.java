@@ -8,6 +8,9 @@ import java.util.regex.Pattern;
 /**
  * What a plugin's manifest and the places of its classes may say: nothing that puts it into another bundle, takes over
  * another's packages or capabilities, or reaches what is none of the plugin API. Source: OSGi Core R8, chapters 3 and 8.
+ *
+ * <p>A new version of one of Parley's own parts, which only a publisher with that prefix can sign, may import the packages
+ * of the others and brings classes of its own name.
  */
 final class ManifestRules {
     private static final String HOUSE = "im.parley";
@@ -52,7 +55,7 @@ final class ManifestRules {
         String bsn = symbolicName(manifest);
         for (HeaderClause clause : clauses(manifest, "Import-Package")) {
             for (String path : clause.paths()) {
-                refuseImport(path);
+                refuseImport(path, bsn);
             }
         }
         for (HeaderClause clause : clauses(manifest, "Export-Package")) {
@@ -88,8 +91,8 @@ final class ManifestRules {
         return bsn;
     }
 
-    private static void refuseImport(String name) throws LauncherException {
-        if (within(name, HOUSE) && !within(name, API)) {
+    private static void refuseImport(String name, String bsn) throws LauncherException {
+        if (within(name, HOUSE) && !within(name, API) && !within(bsn, HOUSE)) {
             throw PluginRefusals.manifest(
                     "It imports " + name + "; of Parley it may import " + API + " and what lies below");
         }
@@ -119,7 +122,8 @@ final class ManifestRules {
     }
 
     /** What lies in the file, or in a jar on its class path. */
-    static void checkNames(List<String> names, Capabilities capabilities) throws LauncherException {
+    static void checkNames(List<String> names, String bsn, Capabilities capabilities) throws LauncherException {
+        String own = within(bsn, HOUSE) ? bsn.replace('.', '/') + "/" : "";
         for (String name : names) {
             if (name.regionMatches(true, 0, VERSIONS, 0, VERSIONS.length())
                     && name.regionMatches(
@@ -130,7 +134,8 @@ final class ManifestRules {
                             VERSIONED_MANIFEST.length())) {
                 throw PluginRefusals.manifest("It has a second manifest for other versions of Java, " + name);
             }
-            if (name.endsWith(".class") && ("/" + name).contains("/im/parley/")) {
+            boolean itsOwn = !own.isEmpty() && name.startsWith(own);
+            if (name.endsWith(".class") && ("/" + name).contains("/im/parley/") && !itsOwn) {
                 throw PluginRefusals.manifest("It brings a class of Parley's own packages, " + name);
             }
             String last = name.substring(name.lastIndexOf('/') + 1);

@@ -1,17 +1,16 @@
 package im.parley.launcher;
 
+import im.parley.launcher.fence.Fence;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.osgi.framework.BundleContext;
 import org.slf4j.Logger;
@@ -76,7 +75,7 @@ public final class Parley implements AutoCloseable {
                 plan.generation(),
                 plan.features());
         directory.freshCache();
-        container.boot(plan.bundles(), plan.configurations(), prepared.desk());
+        container.boot(plan, prepared.desk(), prepared.plugins(), prepared.fence());
         container.awaitReady(config.readyWithin(), prepared.options().portBase());
         container.onStopping(directory::stopping);
         prepared.options().keep(directory.sub(StartOptions.FILE));
@@ -136,7 +135,14 @@ public final class Parley implements AutoCloseable {
         }
     }
 
-    private record Prepared(LaunchPlan plan, Path socket, StartOptions options, StackDesk desk, AuditLog audit) {}
+    private record Prepared(
+            LaunchPlan plan,
+            Path socket,
+            StartOptions options,
+            StackDesk desk,
+            PluginDesk plugins,
+            AuditLog audit,
+            Fence fence) {}
 
     private static Prepared prepare(ParleyConfig config, DistributionLock lock, NodeDirectory directory)
             throws LauncherException {
@@ -150,26 +156,51 @@ public final class Parley implements AutoCloseable {
                 jars.admit(jar.sha256(), checked);
             }
         }
-        StackFiles stack = new StackFiles(directory.sub("stack"));
-        StackFiles.Numbered before = stack.current();
         NodeDirectory.ownerOnly(options.stateDir(), "data.unusable", "The directory of the device key cannot be used.");
+        StackFiles stack =
+                new StackFiles(directory.sub("stack"), ApprovedStack.open(directory.root(), options.stateDir()));
+        StackFiles.Numbered before = stack.current();
         AuditLog audit = AuditLog.open(directory.root(), options.stateDir(), InstantSource.system());
         StackDesk desk = new StackDesk(stack, directory.sub("stack"), InstantSource.system(), audit);
         desk.settle(before == null ? 0 : before.number());
-        StackFiles.Numbered current = currentStack(stack, config.home(), lock, options.features());
+        PluginGate gate = new PluginGate(TrustStore.open(options.stateDir(), audit::add), InstantSource.system());
+        Path scratch = directory.sub("trial");
+        // A kill leaves one.
+        ResolveTrial.remove(scratch);
+        BootStack booting = new BootStack(stack, lock, jars, gate, scratch);
+        BootStack.Chosen chosen = booting.choose(expected(config.home(), lock, options.features()), before);
+        StackFiles.Numbered current = chosen.current();
         if (before == null || before.number() != current.number()) {
             Map<String, Object> written = new LinkedHashMap<>();
             written.put("generation", current.number());
             written.put("version", lock.version());
             written.put("lock", lock.hash());
             written.put("features", current.generation().features());
+            written.put("dropped", chosen.dropped());
             record(audit, "stack", written);
         }
         List<LaunchPlan.Install> installs = new ArrayList<>();
+        Set<String> platform = new HashSet<>();
         for (Generation.BundleEntry bundle : current.generation().bundles()) {
-            installs.add(new LaunchPlan.Install(bundle.bsn(), jars.verified(bundle.sha256()), bundle.startLevel()));
+            LaunchPlan.Install install =
+                    new LaunchPlan.Install(bundle.bsn(), jars.verified(bundle.sha256()), bundle.startLevel(), false);
+            installs.add(install);
+            platform.add(RunningStack.location(install.file()));
         }
-        jars.keepOnly(stack.prune(current.number()));
+        for (Generation.Plugin plugin : current.generation().plugins()) {
+            String refused = chosen.leftOut().get(plugin.sha256());
+            if (refused == null) {
+                installs.add(new LaunchPlan.Install(
+                        plugin.bsn(), jars.verified(plugin.sha256()), Generation.Plugin.START_LEVEL, true));
+            } else {
+                Map<String, Object> left = new LinkedHashMap<>();
+                left.put("plugin", plugin.words());
+                left.put("sha256", plugin.sha256());
+                left.put("code", refused);
+                record(audit, "plugin.left-out", left);
+            }
+        }
+        jars.keepOnly(stack.prune(current, desk.returnable()));
 
         Path socket = NodeDirectory.socketFor(directory.root(), config.runtimeDir());
         Placeholders placeholders = new Placeholders(
@@ -180,30 +211,33 @@ public final class Parley implements AutoCloseable {
                         "parley.relay.hosts",
                         options.relayHosts().stream()
                                 .map(host -> "relay=" + host)
-                                .toList()));
+                                .toList(),
+                        "parley.slots.plugins",
+                        current.generation().slotsOfPlugins()));
         Map<String, Map<String, Object>> configurations = new LinkedHashMap<>();
+        Map<String, Path> owners = new LinkedHashMap<>();
         for (Map.Entry<String, Map<String, Object>> configuration :
                 current.generation().complete().entrySet()) {
-            configurations.put(
-                    configuration.getKey(), placeholders.resolve(configuration.getKey(), configuration.getValue()));
+            String pid = configuration.getKey();
+            configurations.put(pid, placeholders.resolve(pid, configuration.getValue()));
+            String owner = current.generation().ownerOf(pid);
+            if (owner != null) {
+                owners.put(pid, jars.pathOf(owner));
+            }
         }
         LaunchPlan plan = new LaunchPlan(
                 current.number(),
                 options.features().stream().sorted().toList(),
                 installs,
                 configurations,
+                owners,
                 Container.frameworkProperties(directory.root().resolve(NodeDirectory.CACHE)));
-        return new Prepared(plan, socket, options, desk, audit);
+        PluginDesk plugins = new PluginDesk(stack, desk, jars, gate, scratch, placeholders, current.generation());
+        return new Prepared(plan, socket, options, desk, plugins, audit, new Fence(platform, audit::add));
     }
 
-    /**
-     * The current generation, or a new one if there is none or the distribution or the wanted features changed; selections
-     * that swaps made are kept. The data directory has no other say in what runs: until plugins are signed, a generation
-     * is what the distribution makes of its features, but for slots that select another of its instances, and any other
-     * one is refused.
-     */
-    private static StackFiles.Numbered currentStack(
-            StackFiles stack, Path home, DistributionLock lock, Set<String> wanted) throws LauncherException {
+    /** What the distribution makes of the wanted features. */
+    private static Generation expected(Path home, DistributionLock lock, Set<String> wanted) throws LauncherException {
         List<String> names = new ArrayList<>();
         names.add("base");
         names.addAll(wanted);
@@ -212,58 +246,7 @@ public final class Parley implements AutoCloseable {
         for (String name : names) {
             features.put(name, feature(home, lock, name));
         }
-        Generation expected = Generation.of(lock, features);
-        StackFiles.Numbered current = stack.current();
-        if (current == null
-                || !current.generation().lock().equals(lock.hash())
-                || !current.generation().features().equals(names)) {
-            return stack.append(current == null ? expected : expected.selectingAs(current.generation()));
-        }
-        refuseOthers(current, expected, lock);
-        return current;
-    }
-
-    private static void refuseOthers(StackFiles.Numbered current, Generation expected, DistributionLock lock)
-            throws LauncherException {
-        String file = "stack/" + current.number() + ".json";
-        String next =
-                "If you did not change it, find out who can write to the data directory. Then move its folder stack"
-                        + " away: the node starts with the distribution's own parts and keeps its messages.";
-        Set<String> trusted = lock.jars().stream()
-                .filter(DistributionLock.Jar::bundle)
-                .map(DistributionLock.Jar::sha256)
-                .collect(Collectors.toSet());
-        for (Generation.BundleEntry bundle : current.generation().bundles()) {
-            if (!trusted.contains(bundle.sha256())) {
-                throw new LauncherException(
-                        "stack.untrusted-bundle",
-                        "The node was told to run a part that does not belong to the distribution; nothing was started.",
-                        file + " names " + bundle.bsn() + " with SHA-256 " + bundle.sha256() + ", which "
-                                + DistributionLock.FILE + " does not list.",
-                        next);
-            }
-        }
-        if (!current.generation().equals(expected.selectingAs(current.generation()))) {
-            throw new LauncherException(
-                    "stack.tampered",
-                    "The description of what this node runs was changed; nothing was started.",
-                    file + " differs from what the distribution makes of " + String.join(", ", expected.features())
-                            + ": " + difference(current.generation(), expected) + ".",
-                    next);
-        }
-    }
-
-    private static String difference(Generation found, Generation expected) {
-        if (!found.bundles().equals(expected.bundles())) {
-            return "other bundles, versions or start levels";
-        }
-        Set<String> pids = new TreeSet<>(found.configurations().keySet());
-        pids.addAll(expected.configurations().keySet());
-        pids.removeIf(pid -> Objects.equals(
-                found.configurations().get(pid), expected.configurations().get(pid)));
-        return pids.isEmpty()
-                ? "slots that select what is not there"
-                : "the configuration of " + String.join(", ", pids);
+        return Generation.of(lock, features);
     }
 
     private static Feature feature(Path home, DistributionLock lock, String name) throws LauncherException {

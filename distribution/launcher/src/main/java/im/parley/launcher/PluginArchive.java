@@ -50,7 +50,7 @@ public final class PluginArchive {
         this.capabilities = Capabilities.of(manifest);
         this.bsn = ManifestRules.check(manifest, capabilities);
         this.version = version(manifest);
-        ManifestRules.checkNames(zip.names(), capabilities);
+        ManifestRules.checkNames(zip.names(), bsn, capabilities);
         checkClassPath(zip, budget);
     }
 
@@ -151,7 +151,7 @@ public final class PluginArchive {
             byte[] nested = zip.content(name);
             if (nested != null) {
                 ZipWalk inner = ZipWalk.of(nested, name, budget);
-                ManifestRules.checkNames(inner.names(), capabilities);
+                ManifestRules.checkNames(inner.names(), bsn, capabilities);
             } else if (zip.names().stream().noneMatch(each -> each.startsWith(name + "/"))) {
                 throw PluginRefusals.archive("Its " + CLASS_PATH + " names " + path + ", which is not in the file");
             }

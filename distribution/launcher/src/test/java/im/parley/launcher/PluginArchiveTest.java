@@ -391,6 +391,21 @@ class PluginArchiveTest {
                 .jar());
     }
 
+    /** Only a publisher with that prefix can sign it. */
+    @Test
+    void aNewVersionOfOneOfOurPartsBringsItsOwnClassesAndNoOthers() throws Exception {
+        String own = "im/parley/storage/derby/DerbyStore.class";
+        PluginArchive.of(PluginForge.plugin("im.parley.storage.derby", "2")
+                .header("Import-Package", "im.parley.protocol")
+                .with(own, "x")
+                .jar());
+        denied(PluginForge.plugin("im.parley.storage.derby", "2").with("im/parley/vault/Vault.class", "x"));
+        denied(PluginForge.plugin("im.parley.storage", "2").with("x/" + own, "x"));
+        denied(PluginForge.plugin("im.parley.storage.der", "2").with(own, "x"));
+        denied(PluginForge.plugin("im.parleyx", "2").with(own, "x"));
+        denied(PluginForge.plugin("im.parleyx", "2").header("Import-Package", "im.parley.protocol"));
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -442,7 +457,7 @@ class PluginArchiveTest {
     @ParameterizedTest
     @CsvSource(
             value = {
-                "Parley-Hosts|*",
+                "Parley-Hosts|*:443",
                 "Parley-Hosts|*.com",
                 "Parley-Hosts|https://acme.com",
                 "Parley-Hosts|acme.com:0",

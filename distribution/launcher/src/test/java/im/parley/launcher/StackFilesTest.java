@@ -78,7 +78,7 @@ class StackFilesTest {
         for (int i = 1; i <= StackFiles.KEPT + 3; i++) {
             stack.append(generation("jar" + i));
         }
-        Set<String> jars = stack.prune(StackFiles.KEPT + 3);
+        Set<String> jars = stack.prune(current(stack), Set.of());
         assertEquals(StackFiles.KEPT + 1, jars.size());
         assertTrue(jars.contains("jar3"));
         assertEquals(StackFiles.KEPT + 3, current(stack).number());

@@ -154,6 +154,9 @@ final class Answers {
     /** Where a text ends with advice of its own, that is not said twice. */
     private static Told told(ControlException e) {
         String why = e.why();
+        if (!e.next().isEmpty()) {
+            return new Told(why, e.next());
+        }
         String advice = "";
         int end = why.lastIndexOf(". ");
         if (end > 0) {

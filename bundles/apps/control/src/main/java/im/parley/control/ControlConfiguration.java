@@ -26,4 +26,10 @@ public @interface ControlConfiguration {
                     "What has to be there before the node is ready: filters over the service registry, each of which"
                             + " must match a service. Slots that match must be filled.")
     String[] ready() default {};
+
+    @AttributeDefinition(
+            description =
+                    "Slots that plugins fill: while one of them is empty the node starts all the same, so that somebody"
+                            + " can mend it.")
+    String[] tolerated() default {};
 }

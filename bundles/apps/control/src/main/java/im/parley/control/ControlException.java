@@ -11,18 +11,29 @@ public final class ControlException extends Exception {
     private final Kind kind;
     private final String code;
     private final String why;
+    private final String next;
 
     ControlException(int number, Kind kind, String code, String why) {
+        this(number, kind, code, why, "");
+    }
+
+    private ControlException(int number, Kind kind, String code, String why, String next) {
         super(code + ": " + why);
         this.number = number;
         this.kind = kind;
         this.code = code;
         this.why = why;
+        this.next = next;
     }
 
     /** A refusal with a stable code. */
     public static ControlException of(Kind kind, String code, String why) {
         return new ControlException(Protocol.numberOf(kind), kind, code, why);
+    }
+
+    /** The same with what a person can do. */
+    public static ControlException of(Kind kind, String code, String why, String next) {
+        return new ControlException(Protocol.numberOf(kind), kind, code, why, next);
     }
 
     static ControlException of(ProviderException e) {
@@ -46,5 +57,10 @@ public final class ControlException extends Exception {
     /** The reason, for people. */
     public String why() {
         return why;
+    }
+
+    /** What a person can do; empty if the code says it. */
+    String next() {
+        return next;
     }
 }

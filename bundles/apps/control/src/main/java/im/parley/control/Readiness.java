@@ -7,10 +7,12 @@ import im.parley.slot.Lease;
 import im.parley.slot.Slot;
 import im.parley.vault.Vault;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.osgi.framework.BundleContext;
@@ -45,6 +47,7 @@ public final class Readiness implements Supplier<Map<String, Object>> {
 
     private final BundleContext context;
     private final List<String> filters;
+    private final Set<String> tolerated;
 
     @Reference(
             cardinality = ReferenceCardinality.OPTIONAL,
@@ -62,6 +65,7 @@ public final class Readiness implements Supplier<Map<String, Object>> {
     public Readiness(BundleContext context, ControlConfiguration config) throws InvalidSyntaxException {
         this.context = context;
         this.filters = List.of(config.ready());
+        this.tolerated = Set.copyOf(Arrays.asList(config.tolerated()));
         for (String filter : filters) {
             FrameworkUtil.createFilter(filter);
         }
@@ -71,7 +75,7 @@ public final class Readiness implements Supplier<Map<String, Object>> {
      * What stands between the node and being ready.
      *
      * @return {@code missing}: a list of sentences, empty if the node is ready; {@code failed}: by code, what will not
-     *     heal by itself
+     *     heal by itself; {@code degraded}: what it starts without
      */
     @Override
     public Map<String, Object> get() {
@@ -81,8 +85,9 @@ public final class Readiness implements Supplier<Map<String, Object>> {
         if (server == null) {
             missing.add("the control socket");
         }
+        List<String> degraded = new ArrayList<>();
         for (String filter : filters) {
-            check(filter, missing, failed);
+            check(filter, missing, failed, degraded);
         }
         if (!missing.isEmpty()) {
             missing.addAll(waiting());
@@ -90,10 +95,11 @@ public final class Readiness implements Supplier<Map<String, Object>> {
         Map<String, Object> answer = new LinkedHashMap<>();
         answer.put("missing", missing);
         answer.put("failed", failed);
+        answer.put("degraded", degraded);
         return answer;
     }
 
-    private void check(String filter, List<String> missing, Map<String, String> failed) {
+    private void check(String filter, List<String> missing, Map<String, String> failed, List<String> degraded) {
         try {
             ServiceReference<?>[] found = context.getAllServiceReferences(null, filter);
             if (found == null) {
@@ -102,7 +108,7 @@ public final class Readiness implements Supplier<Map<String, Object>> {
             }
             for (ServiceReference<?> reference : found) {
                 if (reference.getProperty(Slot.NAME) instanceof String name) {
-                    checkSlot(name, reference, missing, failed);
+                    checkSlot(name, reference, missing, failed, degraded);
                 }
             }
         } catch (InvalidSyntaxException e) {
@@ -144,14 +150,23 @@ public final class Readiness implements Supplier<Map<String, Object>> {
 
     /** Taking a lease opens the configured instance if nobody needed it yet: a slot that cannot open is not ready. */
     private void checkSlot(
-            String name, ServiceReference<?> reference, List<String> missing, Map<String, String> failed) {
+            String name,
+            ServiceReference<?> reference,
+            List<String> missing,
+            Map<String, String> failed,
+            List<String> degraded) {
         if (!(context.getService(reference) instanceof Slot<?> slot)) {
             return;
         }
         try (Lease<?> lease = slot.acquire()) {
             lease.get();
         } catch (ProviderException e) {
-            missing.add("slot " + name + ": " + e.getMessage());
+            String sentence = "slot " + name + ": " + e.getMessage();
+            if (tolerated.contains(name)) {
+                degraded.add(sentence);
+                return;
+            }
+            missing.add(sentence);
             if (lasting(e.kind())) {
                 failed.putIfAbsent(e.code(), "Slot " + name + ": " + e.getMessage());
             }

@@ -172,6 +172,127 @@ public final class Schema {
 
     private static final Shape LEFTOVER = object("bundle", TEXT, "instance", TEXT, "holders", listOf(TEXT));
 
+    private static final Shape REACH = object(
+            "bsn", TEXT,
+            "version", TEXT,
+            "sha256", TEXT,
+            "signer", TEXT.described("the publisher's name, as this machine's user calls it"),
+            "key", TEXT.described("the publisher's"),
+            "services", listOf(TEXT).described("host services that it looks up"),
+            "hosts", listOf(TEXT).described("machines that it talks to"),
+            "files", TEXT.described("none, or own: the directory of its instance"),
+            "nativeCode", FLAG);
+
+    private static final Shape PLUGIN = object(
+            "bsn",
+            TEXT,
+            "version",
+            TEXT,
+            "sha256",
+            TEXT,
+            "signer",
+            TEXT,
+            "key",
+            TEXT,
+            "services",
+            listOf(TEXT),
+            "hosts",
+            listOf(TEXT),
+            "files",
+            TEXT,
+            "nativeCode",
+            FLAG,
+            "instances",
+            listOf(TEXT).described("PID~name, to be selected for slots"),
+            "state",
+            TEXT.described("active, stopped, unresolved or not installed; and whether it is trusted no longer"));
+
+    private static final Shape PLAN = object(
+            "plan",
+            TEXT.described("names exactly this plan; an act that is given it does no other"),
+            "act",
+            TEXT,
+            "generation",
+            NUMBER.described("it starts from"),
+            "empty",
+            FLAG.described("there is nothing to do"),
+            "changes",
+            listOf(TEXT),
+            "refreshes",
+            listOf(TEXT).described("running bundles that are bound anew"),
+            "verdict",
+            TEXT.described("hot, brief pause or restart"),
+            "reasons",
+            listOf(TEXT).described("why it is not hot"),
+            "plugins",
+            listOf(REACH).described("that come"),
+            "warning",
+            TEXT);
+
+    private static final Shape ACT = object(
+            "act",
+            TEXT,
+            "generation",
+            NUMBER,
+            "changes",
+            listOf(TEXT),
+            "swaps",
+            listOf(object(
+                    "slot",
+                    TEXT,
+                    "from",
+                    TEXT,
+                    "to",
+                    TEXT,
+                    "inFlight",
+                    NUMBER,
+                    "cut",
+                    NUMBER,
+                    "longestPauseMicros",
+                    NUMBER)),
+            "verdict",
+            TEXT,
+            "words",
+            TEXT.described("the same for people"));
+
+    private static final List<String> PLUGIN_CODES = List.of(
+            "plugin.not-read",
+            "plugin.unsigned",
+            "plugin.bad-signature",
+            "plugin.untrusted",
+            "plugin.revoked",
+            "plugin.expired",
+            "plugin.downgrade",
+            "plugin.bad-archive",
+            "plugin.manifest-denied",
+            "plugin.bad-offer",
+            "plan.bad-file",
+            "plan.unknown-plugin",
+            "plan.duplicate-name",
+            "plan.unresolved",
+            "plan.api-range",
+            "plan.rewires",
+            "plan.slot-in-use",
+            "plan.unknown-instance",
+            "plan.several-stores",
+            "plan.not-tried",
+            "stack.busy",
+            "stack.tampered",
+            "swap.no-handover");
+
+    private static final List<String> STACK_CODES = List.of(
+            "plan.wrong-hash",
+            "plan.unknown-pid",
+            "plan.unknown-slot",
+            "plan.slot-not-single",
+            "plan.slot-empty",
+            "plan.bad-configuration",
+            "plan.reserved",
+            "plan.secret");
+
+    private static final List<String> ACT_CODES =
+            List.of("plan.changed", "plugin.start-failed", "plugin.not-ready", "data.unusable");
+
     private static final Shape EGRESS = object(
             "at", NUMBER,
             "scope", TEXT,
@@ -195,6 +316,7 @@ public final class Schema {
         schema.declareIdentities();
         schema.declareMessages();
         schema.declareOperation();
+        schema.declareStack();
         return Collections.unmodifiableMap(schema.methods);
     }
 
@@ -209,6 +331,7 @@ public final class Schema {
                 object(
                         "ready", FLAG,
                         "missing", listOf(TEXT),
+                        "degraded", listOf(TEXT).described("what plugins were to be and are not"),
                         "version", TEXT,
                         "generation", NUMBER,
                         "features", listOf(TEXT),
@@ -607,10 +730,171 @@ public final class Schema {
                 object("leftovers", listOf(LEFTOVER)));
     }
 
+    private void declareStack() {
+        Method.Param why = optional("why", Type.TEXT, "for the journal");
+        Method.Param plan = optional("plan", Type.TEXT, "as a plan was named; refused if it would be another one now");
+        Method.Param file = required("file", Type.TEXT, "path of the stack file, absolute; this machine reads it");
+        Method.Param jar = required("file", Type.TEXT, "path of the plugin, absolute; this machine reads it");
+        Method.Param signature =
+                optional("signature", Type.TEXT, "path of its signature; the plugin's with .sig behind it if left out");
+        Method.Param plugin = required("plugin", Type.TEXT, "its symbolic name");
+        add(
+                Access.OPERATOR,
+                false,
+                "stack.show",
+                "What this node is made of beside its distribution.",
+                "The stack was not shown",
+                object(
+                        "generation",
+                        NUMBER,
+                        "features",
+                        listOf(TEXT),
+                        "plugins",
+                        listOf(PLUGIN),
+                        "overrides",
+                        listOf(object("pid", TEXT, "properties", TEXT.described("a JSON object"))),
+                        "slots",
+                        listOf(object("slot", TEXT, "select", listOf(TEXT))),
+                        "restartNeeded",
+                        FLAG.described("the next start runs something else than runs now"),
+                        "undo",
+                        TEXT.described("the act that an undo takes back; empty if there is none"),
+                        "undoWords",
+                        TEXT),
+                codes("stack.tampered"));
+        add(
+                Access.OPERATOR,
+                false,
+                "stack.export",
+                "The same as a stack file; applying it here changes nothing.",
+                "The stack was not exported",
+                object("text", TEXT),
+                codes("stack.tampered"));
+        add(
+                Access.OPERATOR,
+                false,
+                "stack.plan",
+                "What applying a stack file would change, checked.",
+                "There is no such plan",
+                PLAN,
+                joined(PLUGIN_CODES, STACK_CODES),
+                file);
+        add(
+                Access.OWNER,
+                false,
+                "stack.apply",
+                "Makes the node what a stack file says, as one act.",
+                "Nothing was changed",
+                ACT,
+                joined(PLUGIN_CODES, STACK_CODES, ACT_CODES),
+                file,
+                plan,
+                why);
+        add(
+                Access.OWNER,
+                false,
+                "stack.undo",
+                "Takes the newest act or swap back that was not taken back yet, also after a restart.",
+                "Nothing was taken back",
+                object(
+                        "act",
+                        TEXT,
+                        "generation",
+                        NUMBER,
+                        "changes",
+                        listOf(TEXT),
+                        "swaps",
+                        listOf(object(
+                                "slot",
+                                TEXT,
+                                "from",
+                                TEXT,
+                                "to",
+                                TEXT,
+                                "inFlight",
+                                NUMBER,
+                                "cut",
+                                NUMBER,
+                                "longestPauseMicros",
+                                NUMBER)),
+                        "verdict",
+                        TEXT,
+                        "words",
+                        TEXT,
+                        "undone",
+                        TEXT.described("what was taken back")),
+                joined(PLUGIN_CODES, ACT_CODES, codes("stack.nothing-to-undo", "stack.other-distribution")),
+                why);
+        add(
+                Access.OPERATOR,
+                false,
+                "plugin.list",
+                "The plugins of this node, who signed them, and what they reach.",
+                "The plugins were not listed",
+                object("plugins", listOf(PLUGIN)),
+                codes("stack.tampered"));
+        add(
+                Access.OPERATOR,
+                false,
+                "plugin.plan",
+                "What installing, upgrading or removing a plugin would change, checked.",
+                "There is no such plan",
+                PLAN,
+                joined(PLUGIN_CODES, codes("param.invalid")),
+                required("act", Type.TEXT, "install, upgrade or remove"),
+                optional("file", Type.TEXT, "path of the plugin, absolute; for install and upgrade"),
+                signature,
+                optional("plugin", Type.TEXT, "its symbolic name; for remove"));
+        add(
+                Access.OWNER,
+                false,
+                "plugin.install",
+                "Installs a plugin; its instances are candidates then and fill no slot yet.",
+                "Nothing was changed",
+                ACT,
+                joined(PLUGIN_CODES, ACT_CODES, codes("plugin.installed")),
+                jar,
+                signature,
+                plan,
+                why);
+        add(
+                Access.OWNER,
+                false,
+                "plugin.upgrade",
+                "Installs a newer version beside the old one, swaps the slots it fills, and takes the old one away.",
+                "Nothing was changed",
+                ACT,
+                joined(PLUGIN_CODES, ACT_CODES, codes("plugin.not-installed")),
+                jar,
+                signature,
+                plan,
+                why);
+        add(
+                Access.OWNER,
+                false,
+                "plugin.remove",
+                "Takes a plugin away; slots that it fills go back to what the distribution selects.",
+                "Nothing was changed",
+                ACT,
+                joined(PLUGIN_CODES, ACT_CODES),
+                plugin,
+                plan,
+                why);
+    }
+
     private Schema() {}
 
     private static List<String> codes(String... codes) {
         return List.of(codes);
+    }
+
+    @SafeVarargs
+    private static List<String> joined(List<String>... lists) {
+        List<String> all = new ArrayList<>();
+        for (List<String> list : lists) {
+            all.addAll(list);
+        }
+        return all;
     }
 
     private void add(Access scope, boolean whileLocked, String name, String summary, String failed, Shape result) {

@@ -18,6 +18,7 @@ import im.parley.control.methods.MessengerMethods;
 import im.parley.control.methods.RelayMethods;
 import im.parley.control.methods.SessionMethods;
 import im.parley.control.methods.SlotMethods;
+import im.parley.control.methods.StackMethods;
 import im.parley.egress.EgressControl;
 import im.parley.protocol.Nip19;
 import im.parley.relay.RelayArchive;
@@ -40,6 +41,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -138,7 +140,103 @@ class ControlServerTest {
                 new MessengerMethods(messenger, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters(), new TwoEvents()),
-                new SlotMethods(new OneSwap()));
+                new SlotMethods(new OneSwap()),
+                new StackMethods(ControlServerTest::launcher));
+    }
+
+    /** Stands for the launcher, which has no classes of its own here. */
+    private static Map<String, Object> launcher(Map<String, Object> request) {
+        assertEquals("operator", request.get("who"));
+        Map<String, Object> reach = new LinkedHashMap<>();
+        reach.put("bsn", "org.example.gate");
+        reach.put("version", "1.0.0");
+        reach.put("sha256", "ab");
+        reach.put("signer", "example");
+        reach.put("key", "cd");
+        reach.put("services", List.of());
+        reach.put("hosts", List.of("example.org"));
+        reach.put("files", "own");
+        reach.put("nativeCode", false);
+        Map<String, Object> report = new LinkedHashMap<>(Map.of(
+                "act",
+                "stack." + request.get("act"),
+                "generation",
+                7L,
+                "changes",
+                List.of("plugin comes"),
+                "swaps",
+                List.of(Map.of(
+                        "slot", "s", "from", "a", "to", "b", "inFlight", 0L, "cut", 0L, "longestPauseMicros", 9L)),
+                "verdict",
+                "hot",
+                "words",
+                "Stack generation 7."));
+        return switch (String.valueOf(request.get("op"))) {
+            case "show" -> {
+                Map<String, Object> plugin = new LinkedHashMap<>(reach);
+                plugin.put("instances", List.of("org.example.gate~main"));
+                plugin.put("state", "active");
+                yield Map.of(
+                        "generation",
+                        7L,
+                        "features",
+                        List.of("base"),
+                        "plugins",
+                        List.of(plugin),
+                        "overrides",
+                        List.of(Map.of("pid", "p", "properties", "{}")),
+                        "slots",
+                        List.of(Map.of("slot", "s", "select", List.of("a"))),
+                        "restartNeeded",
+                        false,
+                        "undo",
+                        "stack.apply",
+                        "undoWords",
+                        "plugin comes");
+            }
+            case "export" -> Map.of("text", "{}");
+            case "plan" -> {
+                Map<String, Object> plan = new LinkedHashMap<>();
+                plan.put("plan", "0123");
+                plan.put("act", request.get("act"));
+                plan.put("generation", 7L);
+                plan.put("empty", false);
+                plan.put("changes", List.of("plugin comes"));
+                plan.put("refreshes", List.of());
+                plan.put("verdict", "hot");
+                plan.put("reasons", List.of());
+                plan.put("plugins", List.of(reach));
+                plan.put("warning", "w");
+                yield plan;
+            }
+            case "act" -> {
+                if ("/missing".equals(request.get("file"))) {
+                    yield Map.of(
+                            "code", "plan.api-range",
+                            "problem", "It needs another one.",
+                            "next", "Get it.",
+                            "kind", "REJECTED");
+                }
+                yield report;
+            }
+            default -> {
+                report.put("undone", "plugin came");
+                yield report;
+            }
+        };
+    }
+
+    @Test
+    void refusalOfTheLauncherIsPassedOnInItsOwnWords() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            JsonNode answer = client.ask("plugin.install", "{\"file\":\"/missing\"}");
+            assertEquals("plan.api-range", code(answer));
+            JsonNode data = answer.path("error").path("data");
+            assertEquals("It needs another one.", data.path("why").asText());
+            assertEquals("Get it.", data.path("next").asText());
+            assertEquals("param.invalid", code(client.ask("plugin.plan", "{\"act\":\"remove\",\"file\":\"/x\"}")));
+            assertEquals("param.invalid", code(client.ask("plugin.plan", "{\"act\":\"delete\",\"file\":\"/x\"}")));
+        }
     }
 
     private static String code(JsonNode answer) {
@@ -185,7 +283,17 @@ class ControlServerTest {
                     Map.entry("slots.cancel", "{\"slot\":\"storage.events\"}"),
                     Map.entry("slots.compare", "{\"slot\":\"storage.events\"}"),
                     Map.entry("slots.finish", "{\"slot\":\"storage.events\"}"),
-                    Map.entry("slots.leftovers", "{}"));
+                    Map.entry("slots.leftovers", "{}"),
+                    Map.entry("stack.show", "{}"),
+                    Map.entry("stack.export", "{}"),
+                    Map.entry("stack.plan", "{\"file\":\"/f\"}"),
+                    Map.entry("stack.apply", "{\"file\":\"/f\",\"plan\":\"0123\",\"why\":\"w\"}"),
+                    Map.entry("stack.undo", "{}"),
+                    Map.entry("plugin.list", "{}"),
+                    Map.entry("plugin.plan", "{\"act\":\"install\",\"file\":\"/f\"}"),
+                    Map.entry("plugin.install", "{\"file\":\"/f\",\"signature\":\"/s\"}"),
+                    Map.entry("plugin.upgrade", "{\"file\":\"/f\"}"),
+                    Map.entry("plugin.remove", "{\"plugin\":\"org.example.gate\"}"));
             List<String> notServedHere = List.of("rpc.discover", "node.status", "node.stop");
             for (Method method : Schema.all()) {
                 if (notServedHere.contains(method.name())) {

@@ -88,6 +88,11 @@ final class DistributionNode implements AutoCloseable {
         return base.resolve("data");
     }
 
+    /** Where its device key lies, and whom its user trusts. */
+    Path stateDir() {
+        return base.resolve("state").resolve("parley");
+    }
+
     long pid() {
         return pid;
     }

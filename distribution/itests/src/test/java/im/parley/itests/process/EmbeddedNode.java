@@ -62,6 +62,11 @@ final class EmbeddedNode implements AutoCloseable {
         return (Path) call("socket");
     }
 
+    /** Every bundle that is installed, and its state. */
+    String bundles() throws ReflectiveOperationException {
+        return (String) call("bundles");
+    }
+
     /** Installs one more version of a provider's bundle beside those that are there; answers its instance. */
     String install(String symbolicName) throws ReflectiveOperationException {
         return (String) call("install", symbolicName);
@@ -75,6 +80,11 @@ final class EmbeddedNode implements AutoCloseable {
     /** Uninstalls all versions of it but the newest. */
     void uninstallOlder(String symbolicName) throws ReflectiveOperationException {
         call("uninstallOlder", symbolicName);
+    }
+
+    /** Takes all services of a bundle away, and brings them back. */
+    void bounce(String symbolicName) throws ReflectiveOperationException {
+        call("bounce", symbolicName);
     }
 
     private Object call(String name, String... arguments) throws ReflectiveOperationException {

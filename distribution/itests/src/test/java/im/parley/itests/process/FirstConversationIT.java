@@ -115,7 +115,7 @@ public class FirstConversationIT {
     }
 
     @Test
-    public void h_DB_06_aKeyIsNowhereInTheClear() throws Exception {
+    public void h_DB_06_PL_18_aKeyIsNowhereInTheClear() throws Exception {
         byte[] key = new byte[32];
         new SecureRandom().nextBytes(key);
         key[0] = 1;
@@ -143,7 +143,13 @@ public class FirstConversationIT {
         assertEquals("stopped", List.of(), canaries.search(node.files()));
         node.start();
         Waiting.until("it arrives", () -> received("alice").contains("signed by a key that is known"));
-        assertEquals("started again", List.of(), canaries.search(node.files()));
+        List<File> files = node.files();
+        assertEquals("started again", List.of(), canaries.search(files));
+        for (String place : List.of("/cache/.*\\.config", "/cache/bundle[0-9]+/", "/providers/", "/logs/")) {
+            assertTrue(
+                    place + " is among what was searched",
+                    files.stream().anyMatch(file -> file.getPath().matches(".*" + place + ".*")));
+        }
 
         Path planted = node.base().resolve("planted.bin");
         for (byte[] each : List.of(key, hex.getBytes(UTF_8), nsec.getBytes(UTF_8))) {

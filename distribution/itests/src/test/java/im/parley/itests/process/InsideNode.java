@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Hashtable;
 import java.util.Map;
+import org.osgi.framework.Bundle;
 
 /** The part of {@link EmbeddedNode} that is loaded beside the launcher; reached by reflection with types of the JDK. */
 final class InsideNode {
@@ -33,6 +34,22 @@ final class InsideNode {
         return node.controlSocket();
     }
 
+    /** Every bundle that is installed, and its state. */
+    String bundles() {
+        StringBuilder all = new StringBuilder();
+        for (Bundle bundle : node.context().getBundles()) {
+            all.append(bundle.getBundleId())
+                    .append(' ')
+                    .append(bundle.getSymbolicName())
+                    .append(' ')
+                    .append(bundle.getVersion())
+                    .append(' ')
+                    .append(bundle.getState())
+                    .append('\n');
+        }
+        return all.toString();
+    }
+
     String install(String symbolicName) throws Exception {
         return of(symbolicName).install();
     }
@@ -43,6 +60,18 @@ final class InsideNode {
 
     void uninstallOlder(String symbolicName) throws Exception {
         of(symbolicName).uninstallOlder();
+    }
+
+    /** Takes all services of a bundle away, and brings them back. */
+    void bounce(String symbolicName) throws Exception {
+        for (Bundle bundle : node.context().getBundles()) {
+            if (bundle.getSymbolicName().equals(symbolicName)) {
+                bundle.stop();
+                bundle.start();
+                return;
+            }
+        }
+        throw new IllegalArgumentException(symbolicName);
     }
 
     private BundleVersions of(String symbolicName) {

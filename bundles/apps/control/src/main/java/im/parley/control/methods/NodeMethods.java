@@ -72,7 +72,8 @@ public final class NodeMethods implements MethodGroup {
     }
 
     private Map<String, Object> status() {
-        Object missing = readiness.get().getOrDefault("missing", List.of());
+        Map<String, Object> state = readiness.get();
+        Object missing = state.getOrDefault("missing", List.of());
         List<Map<String, Object>> urls = new ArrayList<>();
         for (AddressSource source : addresses) {
             source.urls().forEach((name, address) -> {
@@ -85,6 +86,7 @@ public final class NodeMethods implements MethodGroup {
         Map<String, Object> status = new LinkedHashMap<>();
         status.put("ready", missing instanceof List<?> list && list.isEmpty());
         status.put("missing", missing);
+        status.put("degraded", state.getOrDefault("degraded", List.of()));
         status.put("version", config.version());
         status.put("generation", Math.max(config.generation(), swaps.generation()));
         status.put(

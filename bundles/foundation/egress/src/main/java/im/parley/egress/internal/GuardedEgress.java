@@ -27,6 +27,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
@@ -166,8 +167,10 @@ public final class GuardedEgress implements EgressControl, EgressSource {
     }
 
     @Override
-    public Egress egressFor(Scope scope, String instance) {
-        return (host, port, reason, timeout) -> new Attempt(scope, instance, host, port, plain(reason)).run(timeout);
+    public Egress egressFor(Scope scope, String instance, @Nullable Set<String> hosts) {
+        Reach reach = Reach.of(hosts);
+        return (host, port, reason, timeout) ->
+                new Attempt(scope, instance, reach, host, port, plain(reason)).run(timeout);
     }
 
     private static String plain(String reason) {
@@ -183,6 +186,7 @@ public final class GuardedEgress implements EgressControl, EgressSource {
     private final class Attempt {
         private final Scope scope;
         private final String instance;
+        private final Reach reach;
         private final String rawHost;
         private final int port;
         private final String reason;
@@ -190,9 +194,10 @@ public final class GuardedEgress implements EgressControl, EgressSource {
         private String pinned = "";
         private boolean isNamed;
 
-        Attempt(Scope scope, String instance, String rawHost, int port, String reason) {
+        Attempt(Scope scope, String instance, Reach reach, String rawHost, int port, String reason) {
             this.scope = scope;
             this.instance = instance;
+            this.reach = reach;
             this.rawHost = rawHost;
             this.port = port;
             this.reason = reason;
@@ -227,6 +232,14 @@ public final class GuardedEgress implements EgressControl, EgressSource {
                                 + " 1 to 65535.");
             }
             host = parsed.text();
+            if (!reach.admits(parsed, port)) {
+                // Before the name is looked up: the question alone would tell a name server.
+                throw new ProviderException(
+                        Kind.REJECTED,
+                        "egress.host-not-declared",
+                        instance + " does not declare that it connects to " + host + ":" + port
+                                + "; its bundle names its hosts in the header Parley-Hosts.");
+            }
             isNamed = isNamed();
             List<InetAddress> addresses = parsed.literal().isEmpty() ? resolve(host, deadline) : parsed.literal();
             if (!isNamed && addresses.stream().anyMatch(SpecialRanges::contains)) {

@@ -37,6 +37,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.random.RandomGenerator;
@@ -67,7 +68,7 @@ class GuardedEgressTest {
     @BeforeEach
     void open() {
         control = new GuardedEgress(clock, this::resolve, this::record, new EgressLog(dir, 5 << 20), SECOND);
-        egress = control.egressFor(Scope.DEFAULT, "im.parley.transport.websocket~main");
+        egress = control.egressFor(Scope.DEFAULT, "im.parley.transport.websocket~main", null);
     }
 
     @AfterEach
@@ -337,7 +338,7 @@ class GuardedEgressTest {
         assertTrue(control.log(1).get(0).named());
         refused("egress.private", "127.0.0.1", 7471);
         refused("egress.private", "127.0.0.2", 7470);
-        Egress family = control.egressFor(FAMILY, "x");
+        Egress family = control.egressFor(FAMILY, "x", null);
         assertThrows(ProviderException.class, () -> family.connect("127.0.0.1", 7470, "relay", SECOND));
         assertEquals(1, tried.size());
         control.withdraw(Scope.DEFAULT, URI.create("ws://127.0.0.1:7470/other"));
@@ -389,6 +390,78 @@ class GuardedEgressTest {
     // ---- Connecting
 
     @Test
+    void aPluginReachesWhatItDeclaredAndNothingElse() throws Exception {
+        for (String name :
+                List.of("a.example", "x.b.example", "y.x.b.example", "b.example", "other.example", "c.example")) {
+            answer(name, List.of(PUBLIC));
+        }
+        egress = control.egressFor(
+                Scope.DEFAULT,
+                "org.example~main",
+                Set.of("A.example.", "*.b.example", "c.example:443", PUBLIC + ":80", "[2606:4700::1111]:443"));
+        connect("a.example", 1234);
+        connect("A.EXAMPLE.", 443);
+        connect("x.b.example", 443);
+        connect("y.x.b.example", 443);
+        connect("c.example", 443);
+        connect(PUBLIC, 80);
+        connect("2606:4700:0::1111", 443);
+        int lookups = asked.size();
+        for (String host : List.of(
+                "b.example",
+                "other.example",
+                "xa.example",
+                "a.example.evil.example",
+                "xb.example",
+                "unknown.example")) {
+            refused("egress.host-not-declared", host, 443);
+        }
+        refused("egress.host-not-declared", "c.example", 80);
+        refused("egress.host-not-declared", PUBLIC, 443);
+        refused("egress.host-not-declared", "2606:4700::1111", 80);
+        assertEquals(lookups, asked.size(), "no name server hears of what is refused");
+        assertTrue(refused("egress.host-not-declared", "other.example", 443)
+                .getMessage()
+                .contains("other.example:443"));
+    }
+
+    @Test
+    void aPluginThatDeclaredNothingReachesNothing() throws Exception {
+        answer("a.example", List.of(PUBLIC));
+        control.allow(Scope.DEFAULT, URI.create("ws://127.0.0.1:7470"));
+        for (Set<String> hosts : List.of(
+                Set.<String>of(),
+                Set.of(
+                        "*.*",
+                        "",
+                        "**",
+                        "*example",
+                        "a.example:0",
+                        "a.example:x",
+                        "a.example:70000",
+                        "[::1",
+                        "*.93.184.215.14"))) {
+            egress = control.egressFor(Scope.DEFAULT, "org.example~main", hosts);
+            refused("egress.host-not-declared", "a.example", 443);
+            refused("egress.host-not-declared", "127.0.0.1", 7470);
+            refused("egress.host-not-declared", PUBLIC, 443);
+        }
+    }
+
+    /** Both have to admit it: a declaration opens nothing that the scope does not. */
+    @Test
+    void aDeclarationDoesNotWidenTheScope() throws Exception {
+        answer("inside.example", List.of("10.0.0.1"));
+        egress = control.egressFor(Scope.DEFAULT, "org.example~main", Set.of("*", "127.0.0.1"));
+        refused("egress.private", "inside.example", 443);
+        refused("egress.private", "127.0.0.1", 7470);
+        control.allow(Scope.DEFAULT, URI.create("ws://127.0.0.1:7470"));
+        connect("127.0.0.1", 7470);
+        egress = control.egressFor(Scope.DEFAULT, "org.example~main", Set.of("127.0.0.1:7471"));
+        refused("egress.host-not-declared", "127.0.0.1", 7470);
+    }
+
+    @Test
     void addressesAreTriedInOrderWithASharedTimeout() throws Exception {
         answer("many.example", List.of("93.184.215.1", "93.184.215.2", "93.184.215.3"));
         control.deactivate();
@@ -407,7 +480,7 @@ class GuardedEgressTest {
                 },
                 new EgressLog(dir, 5 << 20),
                 SECOND);
-        egress = control.egressFor(Scope.DEFAULT, "x");
+        egress = control.egressFor(Scope.DEFAULT, "x", null);
         connect("many.example", 443);
         assertEquals(3, tried.size());
         assertEquals("/93.184.215.3:443", tried.get(2).toString());
@@ -435,7 +508,8 @@ class GuardedEgressTest {
                     SECOND);
             ProviderException e = assertThrows(
                     ProviderException.class,
-                    () -> failing.egressFor(Scope.DEFAULT, "x").connect("down.example", 443, "relay", Duration.ZERO));
+                    () -> failing.egressFor(Scope.DEFAULT, "x", null)
+                            .connect("down.example", 443, "relay", Duration.ZERO));
             assertEquals(timeout ? "egress.timeout" : "egress.refused", e.code());
             assertEquals(timeout ? Kind.TIMEOUT : Kind.UNAVAILABLE, e.kind());
             failing.deactivate();
@@ -461,7 +535,7 @@ class GuardedEgressTest {
         long start = System.nanoTime();
         ProviderException e = assertThrows(
                 ProviderException.class,
-                () -> hanging.egressFor(Scope.DEFAULT, "x")
+                () -> hanging.egressFor(Scope.DEFAULT, "x", null)
                         .connect("slow.example", 443, "relay", Duration.ofMillis(100)));
         assertEquals("egress.timeout", e.code());
         assertTrue(System.nanoTime() - start < 5_000_000_000L);
@@ -477,7 +551,7 @@ class GuardedEgressTest {
         try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             port = server.getLocalPort();
             real.allow(Scope.DEFAULT, URI.create("ws://127.0.0.1:" + port));
-            try (SocketChannel channel = real.egressFor(Scope.DEFAULT, "x")
+            try (SocketChannel channel = real.egressFor(Scope.DEFAULT, "x", null)
                             .connect("127.0.0.1", port, "relay", Duration.ofSeconds(5));
                     Socket accepted = server.accept()) {
                 assertTrue(channel.isBlocking() && channel.isConnected());
@@ -487,7 +561,8 @@ class GuardedEgressTest {
         }
         ProviderException e = assertThrows(
                 ProviderException.class,
-                () -> real.egressFor(Scope.DEFAULT, "x").connect("127.0.0.1", port, "relay", Duration.ofSeconds(5)));
+                () -> real.egressFor(Scope.DEFAULT, "x", null)
+                        .connect("127.0.0.1", port, "relay", Duration.ofSeconds(5)));
         assertEquals("egress.refused", e.code());
         assertEquals("127.0.0.1", real.log(1).get(0).address());
         real.deactivate();
@@ -579,7 +654,7 @@ class GuardedEgressTest {
         Path blocked = Files.createFile(dir.resolve("file"));
         GuardedEgress unlogged = new GuardedEgress(
                 clock, this::resolve, this::record, new EgressLog(blocked.resolve("logs"), 5 << 20), SECOND);
-        unlogged.egressFor(Scope.DEFAULT, "x")
+        unlogged.egressFor(Scope.DEFAULT, "x", null)
                 .connect(PUBLIC, 443, "relay", SECOND)
                 .close();
         assertEquals(1, unlogged.log(10).size());

@@ -631,7 +631,7 @@ public final class ConfiguredSlot implements Slot<Object>, Border.Watcher {
         LeasedContext context = null;
         Object object = null;
         try {
-            context = host.contextFor(instance, candidate.directory());
+            context = host.contextFor(instance, candidate.directory(), candidate.bundle());
             object = provider.open(context);
         } catch (ProviderException e) {
             LOG.debug("{} failed to open", instance, e);

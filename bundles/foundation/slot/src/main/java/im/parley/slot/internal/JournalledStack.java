@@ -39,7 +39,8 @@ final class JournalledStack implements Stack {
         request.put("why", selection.why());
         request.put("undoes", selection.undoes());
         Map<?, ?> answer = ask(request);
-        return new Selected(number(answer, "generation"), number(answer, "entry"));
+        return new Selected(
+                number(answer, "generation"), number(answer, "entry"), Boolean.TRUE.equals(answer.get("act")));
     }
 
     @Override

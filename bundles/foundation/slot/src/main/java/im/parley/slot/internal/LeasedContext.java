@@ -11,6 +11,7 @@ import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Queue;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
@@ -32,15 +33,22 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
     /** Whose secrets these are. */
     private final String owner;
 
+    private final @Nullable Set<String> hosts;
     private final Path dataDir;
     private final ThreadPoolExecutor pool;
     private final Queue<AutoCloseable> lockHooks = new ConcurrentLinkedQueue<>();
     private volatile boolean closed;
 
-    LeasedContext(SlotHost host, String instance, String owner, Path dataDir, int threads) {
+    /**
+     * @param owner whose secrets these are
+     * @param hosts that a plugin declared; null for a part of the platform
+     */
+    LeasedContext(
+            SlotHost host, String instance, String owner, @Nullable Set<String> hosts, Path dataDir, int threads) {
         this.host = host;
         this.instance = instance;
         this.owner = owner;
+        this.hosts = hosts;
         this.dataDir = dataDir;
         AtomicInteger number = new AtomicInteger();
         // A pool of its own, so that one provider's blocked connects do not stop another one's frames.
@@ -104,7 +112,7 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
     public Egress egress(Scope scope) {
         return (target, port, reason, timeout) -> {
             checkOpen();
-            return host.egressFor(instance).egressFor(scope, instance).connect(target, port, reason, timeout);
+            return host.egressFor(instance).egressFor(scope, instance, hosts).connect(target, port, reason, timeout);
         };
     }
 

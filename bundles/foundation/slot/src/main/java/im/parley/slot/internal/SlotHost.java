@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
+import org.osgi.framework.Bundle;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
@@ -270,12 +271,13 @@ public final class SlotHost {
      * A context for that instance, with its directory made. The slot closes it after the opened object.
      *
      * @param directory name of its directory, and whose secrets it has: see {@link #directoryName}
+     * @param owner the bundle it comes from; null only in tests without a framework
      */
-    LeasedContext contextFor(String instance, String directory) throws ProviderException {
+    LeasedContext contextFor(String instance, String directory, @Nullable Bundle owner) throws ProviderException {
         if (secrets == null || egress == null) {
             throw starting(instance);
         }
-        return new LeasedContext(this, instance, directory, directoryFor(directory), threads);
+        return new LeasedContext(this, instance, directory, DeclaredHosts.of(owner), directoryFor(directory), threads);
     }
 
     /** An upgraded instance has the directory of the one before it, but none of another component. */

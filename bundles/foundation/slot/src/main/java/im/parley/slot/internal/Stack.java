@@ -16,8 +16,9 @@ interface Stack {
     /**
      * @param generation that has it; 0 if it is not kept
      * @param entry in the journal; 0 if it is not kept
+     * @param partOfAct whether it is a step of a larger act, which is taken back as a whole
      */
-    record Selected(long generation, long entry) {}
+    record Selected(long generation, long entry, boolean partOfAct) {}
 
     /** A swap that can be taken back. */
     record Undoable(String slot, String from, String to, long entry) {}

@@ -95,14 +95,15 @@ public final class SwapDesk implements Swaps {
             throws ProviderException {
         ConfiguredSlot slot = slot(name);
         long startedAt = host.clock().millis();
-        long[] entry = new long[1];
+        Stack.Selected[] kept = {new Stack.Selected(0, 0, false)};
         ConfiguredSlot.Replaced done = slot.replace(instance, selection -> {
             Stack.Selected selected =
                     stack.select(new Stack.Selection(name, selection, who, why, undone == null ? 0 : undone.entry()));
-            entry[0] = selected.entry();
+            kept[0] = selected;
             return selected.generation();
         });
-        boolean canUndo = undone == null && !done.from().isEmpty();
+        long entry = kept[0].entry();
+        boolean canUndo = undone == null && !done.from().isEmpty() && !kept[0].partOfAct();
         SwapReport report = new SwapReport(
                 name,
                 done.from(),
@@ -123,14 +124,14 @@ public final class SwapDesk implements Swaps {
             before.put(name, done.from());
             generation = Math.max(generation, done.generation());
             if (canUndo) {
-                undoable.addLast(new Swapped(name, done.from(), instance, entry[0]));
+                undoable.addLast(new Swapped(name, done.from(), instance, entry));
                 if (undoable.size() > MAX_REMEMBERED) {
                     undoable.removeFirst();
                 }
             }
         }
-        if (entry[0] > 0) {
-            stack.done(entry[0], report);
+        if (entry > 0) {
+            stack.done(entry, report);
         }
         LOG.info("Swap by {}: {}", who, report.words());
         return report;

@@ -396,9 +396,14 @@ class ConfiguredSlotTest {
                 "swap.nothing-to-undo",
                 assertThrows(ProviderException.class, () -> desk.undo("operator", ""))
                         .code());
+        kept.partOfAct = true;
+        assertFalse(
+                desk.swap("curve", "c~main", "operator", "upgrade").words().contains("undo"),
+                "only the act as a whole");
+        kept.partOfAct = false;
         kept.open = new Stack.Undoable("curve", "b~main", "a~main", 9);
         assertEquals("b~main", desk.undo("operator", "after a restart").to());
-        assertEquals(9, kept.selections.get(4).undoes());
+        assertEquals(9, kept.selections.get(5).undoes());
         assertEquals(
                 "swap.unknown-slot",
                 assertThrows(ProviderException.class, () -> desk.swap("nothing", "a~main", "operator", ""))
@@ -450,11 +455,12 @@ class ConfiguredSlotTest {
         private final List<Selection> selections = new ArrayList<>();
         private final List<Long> done = new ArrayList<>();
         private @Nullable Undoable open;
+        private boolean partOfAct;
 
         @Override
         public Selected select(Selection selection) {
             selections.add(selection);
-            return new Selected(selections.size(), selections.size());
+            return new Selected(selections.size(), partOfAct ? 0 : selections.size(), partOfAct);
         }
 
         @Override
@@ -480,7 +486,7 @@ class ConfiguredSlotTest {
                 clock,
                 new SeededRandom(1),
                 config(SlotHost.Config.class, Map.of("dataDir", data.toString(), "threads", 2, "testing", testing)));
-        EgressSource egress = (scope, instance) -> (target, port, reason, timeout) -> {
+        EgressSource egress = (scope, instance, hosts) -> (target, port, reason, timeout) -> {
             throw new ProviderException(Kind.UNAVAILABLE, "egress.refused", "nothing listens");
         };
         host.bindSecrets(noSecrets);

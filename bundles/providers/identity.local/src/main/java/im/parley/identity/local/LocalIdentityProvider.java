@@ -5,6 +5,7 @@ import im.parley.api.identity.IdentityProvider;
 import im.parley.api.lifecycle.Provider;
 import im.parley.api.lifecycle.ProviderContext;
 import im.parley.slot.Slot;
+import org.osgi.annotation.bundle.Header;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
@@ -16,6 +17,7 @@ import org.osgi.service.component.annotations.Reference;
         service = Provider.class,
         configurationPolicy = ConfigurationPolicy.REQUIRE,
         property = Provider.SLOT + "=identity")
+@Header(name = "Parley-Services", value = "im.parley.slot.Slot")
 public final class LocalIdentityProvider implements Provider<IdentityProvider> {
     /** Factory PID; has no properties of its own. */
     public static final String PID = "im.parley.identity.local";

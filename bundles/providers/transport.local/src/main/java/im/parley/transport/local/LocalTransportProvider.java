@@ -7,6 +7,7 @@ import im.parley.api.transport.RelayTransport;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.osgi.annotation.bundle.Header;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
@@ -21,6 +22,7 @@ import org.osgi.service.component.annotations.ReferencePolicyOption;
         service = Provider.class,
         configurationPolicy = ConfigurationPolicy.REQUIRE,
         property = Provider.SLOT + "=transport.local")
+@Header(name = "Parley-Services", value = "im.parley.api.transport.RelayEndpoint")
 public final class LocalTransportProvider implements Provider<RelayTransport> {
     /** Factory PID; has no properties of its own. */
     public static final String PID = "im.parley.transport.local";

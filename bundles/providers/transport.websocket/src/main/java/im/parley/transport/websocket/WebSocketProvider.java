@@ -5,6 +5,7 @@ import im.parley.api.lifecycle.Provider;
 import im.parley.api.lifecycle.ProviderContext;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.transport.RelayTransport;
+import org.osgi.annotation.bundle.Header;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
@@ -19,6 +20,7 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
         configurationPolicy = ConfigurationPolicy.REQUIRE,
         property = Provider.SLOT + "=transport")
 @Designate(ocd = WebSocketProvider.Config.class, factory = true)
+@Header(name = "Parley-Hosts", value = "*")
 public final class WebSocketProvider implements Provider<RelayTransport> {
     /** Factory PID. */
     public static final String PID = "im.parley.transport.websocket";
