@@ -34,6 +34,8 @@ final class RecordFeed implements Mover.Feed {
     private static final int MOST = 512;
     private static final int ENTRIES = 64;
     private static final int AT_ONCE = 64;
+    /** So few entries left that keys to be looked at again are looked at. */
+    private static final int CAUGHT_UP = 100;
     /** More keys to look at again than this are not remembered: compare wholly instead. */
     private static final int MOST_SUSPECTS = 200_000;
 
@@ -105,16 +107,22 @@ final class RecordFeed implements Mover.Feed {
             SpaceId id = spaces.next();
             spaces.remove();
             try {
-                if (shipSome(id)) {
+                long more = shipSome(id);
+                if (more > 0) {
                     tap.touched().add(id);
-                    left += ENTRIES;
+                    left += more;
                 }
             } catch (ProviderException | RuntimeException e) {
                 tap.touched().add(id);
                 throw e;
             }
         }
-        dropEqualSuspects();
+        if (left <= CAUGHT_UP && !suspects.isEmpty()) {
+            int looked = suspects.size();
+            dropEqualSuspects();
+            // That took its time, in which others wrote.
+            left = Math.max(left, looked > CAUGHT_UP ? looked : 0);
+        }
         return left;
     }
 
@@ -183,11 +191,11 @@ final class RecordFeed implements Mover.Feed {
         return names.size();
     }
 
-    /** Carries over what one portion of a space's journal names; true if there may be more. */
-    private boolean shipSome(SpaceId id) throws ProviderException {
+    /** Carries over what one portion of a space's journal names; how many entries may be left at most. */
+    private long shipSome(SpaceId id) throws ProviderException {
         Noted noted = primary.open(id).transact(RecordFeed::noted);
         if (noted.entries().isEmpty()) {
-            return false;
+            return 0;
         }
         secondary.open(id).transact(tx -> {
             for (Now now : noted.records()) {
@@ -210,7 +218,7 @@ final class RecordFeed implements Mover.Feed {
         if (comparing) {
             noted.records().forEach(now -> suspect(id, now.key()));
         }
-        return noted.more();
+        return noted.left();
     }
 
     /** A portion of a journal with what its keys hold, of one moment and bounded size. */
@@ -232,15 +240,21 @@ final class RecordFeed implements Mover.Feed {
                 }
             }
         }
-        return new Noted(
-                entries, List.copyOf(records.values()), entries.size() == ENTRIES || entries.size() < journal.size());
+        return new Noted(entries, List.copyOf(records.values()), entries.isEmpty() ? 0 : left(tx, entries));
+    }
+
+    /** By the numbers of entries, which all spaces share. */
+    private static long left(Space.Transaction tx, List<byte[]> entries) throws ProviderException {
+        byte[] last = entries.get(entries.size() - 1);
+        byte[] newest = tx.range(RecordTap.RESERVED, null, true, 1).get(0).key();
+        return Math.max(0, RecordTap.numberOf(newest) - RecordTap.numberOf(last));
     }
 
     /**
      * @param entries keys of the journal's entries
-     * @param more whether there may be others
+     * @param left how many others there may be at most
      */
-    private record Noted(List<byte[]> entries, List<Now> records, boolean more) {}
+    private record Noted(List<byte[]> entries, List<Now> records, long left) {}
 
     /** A key and what it holds now; null if nothing. */
     private record Now(byte[] key, byte @Nullable [] value) {}

@@ -77,9 +77,7 @@ final class RecordTap implements Mover.Tap, RecordStore {
                 if (!newest.isEmpty()) {
                     touched.add(id);
                     byte[] key = newest.get(0).key();
-                    if (key.length == ENTRY_KEY_BYTES) {
-                        lastEntry.accumulateAndGet(ByteBuffer.wrap(key).getLong(RESERVED.length), Math::max);
-                    }
+                    lastEntry.accumulateAndGet(numberOf(key), Math::max);
                 }
             }
         } catch (ProviderException | RuntimeException e) {
@@ -296,6 +294,11 @@ final class RecordTap implements Mover.Tap, RecordStore {
                     .array();
             tx.put(name, value.array());
         }
+    }
+
+    /** The number of an entry, by its key; 0 for a key that is none's. */
+    static long numberOf(byte[] key) {
+        return key.length == ENTRY_KEY_BYTES ? ByteBuffer.wrap(key).getLong(RESERVED.length) : 0;
     }
 
     /** The keys in an entry of the journal. */

@@ -114,6 +114,32 @@ class RecordFeedTest {
         return true;
     }
 
+    /** Whoever asks how much is left makes writers wait for that much. */
+    @Test
+    void asManyChangesAreLeftAsAreTold() throws Exception {
+        put("s1", "first", "1");
+        tap.journal(directory);
+        try (Mover.Feed feed = tap.feed(secondary, "")) {
+            while (feed.progress().done() < feed.progress().total()) {
+                feed.ship();
+            }
+            for (int i = 0; i < 2_000; i++) {
+                put("s" + i % 3, "k" + i, "v");
+            }
+            long told = feed.ship();
+            while (told > 100) {
+                told = feed.ship();
+            }
+            long entries = 0;
+            for (SpaceId id : primary.spaces()) {
+                entries += primary.open(id)
+                        .transact(tx -> tx.range(RecordTap.RESERVED, null, false, 10_000)
+                                .size());
+            }
+            assertTrue(entries <= told, entries + " are left, and " + told + " were told");
+        }
+    }
+
     @Test
     void whatAKillLeavesIsCarriedOverByTheNextRun() throws Exception {
         tap.journal(directory);

@@ -29,7 +29,9 @@ final class Handover {
     /** Few enough to be carried over while writers wait. */
     private static final long FEW = 100;
 
+    /** So often in a row it may be no fewer than they were. */
     private static final int ROUNDS = 200;
+
     private static final int HOLD_TRIES = 20;
     private static final Duration HOLD = Duration.ofMillis(500);
 
@@ -466,6 +468,7 @@ final class Handover {
     /** Until only few changes are left, or as few as the traffic allows. */
     private void carryMost(Mover.Feed feed) throws ProviderException {
         int rounds = 0;
+        long least = Long.MAX_VALUE;
         while (true) {
             if (cancelled.get()) {
                 throw gaveUp();
@@ -488,7 +491,9 @@ final class Handover {
             if (left == 0 || left <= FEW && firstPassDone) {
                 return;
             }
-            if (firstPassDone && ++rounds > ROUNDS) {
+            rounds = left < least ? 0 : rounds + 1;
+            least = Math.min(least, left);
+            if (firstPassDone && rounds > ROUNDS) {
                 throw new ProviderException(
                         Kind.UNAVAILABLE,
                         "swap.cannot-catch-up",
