@@ -61,6 +61,7 @@ function unwrapAll(events, sk) {
       wrapVerified: verifyEvent(wrap),
       sealVerified: verifyEvent(seal) && seal.kind === 13 && seal.pubkey === rumor.pubkey,
       rumorIdOk: getEventHash(rumor) === rumor.id,
+      id: rumor.id,
       from: rumor.pubkey,
       kind: rumor.kind,
       text: rumor.content,
@@ -119,6 +120,17 @@ const commands = {
     await relay.publish(wrap)
     relay.close()
     return { id: wrap.id, createdAt: wrap.created_at }
+  },
+
+  // Any rumor, as an answer (14 with an e tag), a reaction (7) or a deletion (5) is one; its id is the same for everybody.
+  async sendRumor({ url, sk, to, kind, text = '', tags = [] }) {
+    const secret = bytes(sk)
+    const rumor = nip59.createRumor({ kind, tags: [['p', to], ...tags], content: text, created_at: now() }, secret)
+    const wrap = nip59.createWrap(nip59.createSeal(rumor, secret, to), to)
+    const relay = await connect(url)
+    await relay.publish(wrap)
+    relay.close()
+    return { id: rumor.id }
   },
 
   // A wrap whose own created_at lies so many hours back; NIP-59 allows two days.

@@ -27,6 +27,7 @@ import picocli.CommandLine.Option;
         })
 final class InboxCommand extends BaseCommand {
     private static final int MOST = 1_000;
+    private static final int ID_SHOWN = 8;
     /** Messages whose later states are shown. */
     private static final int MOST_REMEMBERED = 10_000;
 
@@ -43,6 +44,9 @@ final class InboxCommand extends BaseCommand {
             names = {"-f", "--follow"},
             description = "Go on showing messages as they arrive, and what becomes of yours.")
     private boolean follow;
+
+    @Option(names = "--ids", description = "Show the beginning of each id, for reply, react and delete.")
+    private boolean ids;
 
     @Option(names = "--as", paramLabel = "IDENTITY", description = "Only this identity's messages.")
     private @Nullable String as;
@@ -84,7 +88,7 @@ final class InboxCommand extends BaseCommand {
             StringBuilder text = new StringBuilder();
             int width = json() ? 0 : invocation().width();
             for (Map<String, Object> message : messages) {
-                text.append(shown(message, width));
+                text.append(shown(message, width, ids));
             }
             show(answer, text.isEmpty() ? nothing() : text.toString());
             return Exit.OK;
@@ -164,7 +168,7 @@ final class InboxCommand extends BaseCommand {
         Map<String, Object> event = new LinkedHashMap<>();
         event.put("event", "message");
         event.putAll(message);
-        show(event, json() ? "" : shown(message, invocation().width()));
+        show(event, json() ? "" : shown(message, invocation().width(), ids));
         lastShown = id;
     }
 
@@ -196,13 +200,66 @@ final class InboxCommand extends BaseCommand {
     }
 
     /** A line of who and when, then the text behind a bar, where it can disturb nothing else. */
-    private static String shown(Map<String, Object> message, int width) throws Failure {
-        String peer = Plain.line(Answer.text(message, "peerName"));
+    private static String shown(Map<String, Object> message, int width, boolean ids) throws Failure {
         String self = Plain.line(Answer.text(message, "account"));
+        String author = Answer.flag(message, "outgoing") ? self : Plain.line(Answer.text(message, "peerName"));
+        String about = begin(Answer.text(message, "about"));
+        switch (Answer.text(message, "what")) {
+            case "reaction" -> {
+                return "    " + author + ": " + Plain.line(Answer.text(message, "text")) + " to " + about + "\n";
+            }
+            case "deletion" -> {
+                return "    " + author + " deleted " + about + "\n";
+            }
+            default -> {
+                // A text.
+            }
+        }
+        StringBuilder line = new StringBuilder(Plain.time(Answer.number(message, "sentAt")))
+                .append("  ")
+                .append(author)
+                .append(" -> ")
+                .append(readers(message, self))
+                .append("  [")
+                .append(Plain.line(Answer.text(message, "state")))
+                .append(']');
+        if (ids) {
+            line.append(' ').append(begin(Answer.text(message, "id")));
+        }
+        if (!about.isEmpty()) {
+            line.append(" answers ").append(about);
+        }
+        line.append('\n')
+                .append(
+                        Answer.flag(message, "deleted")
+                                ? "    (deleted)\n"
+                                : Plain.message(Answer.text(message, "text"), width));
+        for (Map<String, Object> reaction : Answer.objects(message, "reactions")) {
+            line.append("    ")
+                    .append(Plain.line(Answer.text(reaction, "by")))
+                    .append(": ")
+                    .append(Plain.line(Answer.text(reaction, "content")))
+                    .append('\n');
+        }
+        return line.toString();
+    }
+
+    /** Everybody but the author. */
+    private static String readers(Map<String, Object> message, String self) throws Failure {
+        List<String> readers = new ArrayList<>();
         boolean outgoing = Answer.flag(message, "outgoing");
-        return Plain.time(Answer.number(message, "sentAt")) + "  "
-                + (outgoing ? self + " -> " + peer : peer + " -> " + self)
-                + "  [" + Plain.line(Answer.text(message, "state")) + "]\n"
-                + Plain.message(Answer.text(message, "text"), width);
+        if (!outgoing) {
+            readers.add(self);
+        }
+        for (String member : Answer.texts(message, "members")) {
+            if (outgoing || !member.equals(Answer.text(message, "peerName"))) {
+                readers.add(Plain.line(member));
+            }
+        }
+        return String.join(", ", readers);
+    }
+
+    private static String begin(String id) {
+        return id.substring(0, Math.min(ID_SHOWN, id.length()));
     }
 }

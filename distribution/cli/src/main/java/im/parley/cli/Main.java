@@ -84,6 +84,9 @@ public final class Main {
                         .addSubcommand(new RelayArchiveCommands.Export(invocation))
                         .addSubcommand(new RelayArchiveCommands.Import(invocation)));
         commands.put("send", () -> new CommandLine(new SendCommand(invocation)));
+        commands.put("reply", () -> new CommandLine(new MessageCommands.Reply(invocation)));
+        commands.put("react", () -> new CommandLine(new MessageCommands.React(invocation)));
+        commands.put("delete", () -> new CommandLine(new MessageCommands.Delete(invocation)));
         commands.put("inbox", () -> new CommandLine(new InboxCommand(invocation)));
         commands.put("ledger", () -> new CommandLine(new LedgerCommand(invocation)));
         commands.put("egress", () -> new CommandLine(new EgressCommand(invocation)));

@@ -209,6 +209,7 @@ final class RelayArchiveCommands {
         private final List<Map<String, Object>> told = new ArrayList<>();
         private long stored;
         private long known;
+        private long gone;
         private long refused;
         private long taken;
 
@@ -242,6 +243,7 @@ final class RelayArchiveCommands {
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("stored", stored);
             result.put("known", known);
+            result.put("gone", gone);
             result.put("refused", refused);
             result.put("byCode", byCode);
             result.put("first", told);
@@ -252,6 +254,12 @@ final class RelayArchiveCommands {
         private String words() {
             StringBuilder words =
                     new StringBuilder(many(stored) + " stored, " + known + " known before, " + refused + " refused.\n");
+            if (gone > 0) {
+                words.append("  ")
+                        .append(gone)
+                        .append(gone == 1 ? " stays" : " stay")
+                        .append(" gone: deleted by the author, or the time is over\n");
+            }
             byCode.forEach((code, count) ->
                     words.append("  ").append(count).append(" x ").append(code).append('\n'));
             for (Map<String, Object> each : told) {
@@ -358,6 +366,7 @@ final class RelayArchiveCommands {
             Map<String, Object> report = call(client, batch.events.toString());
             stored += Answer.number(report, "stored");
             known += Answer.number(report, "known");
+            gone += Answer.number(report, "gone");
             taken += batch.numbers.size();
             for (Map<String, Object> refusal : Answer.objects(report, "refused")) {
                 refuse(

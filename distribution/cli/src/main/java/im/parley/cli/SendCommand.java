@@ -1,14 +1,10 @@
 package im.parley.cli;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -19,28 +15,15 @@ import picocli.CommandLine.Parameters;
         description =
                 "Sends a text. When it returns the message is safe on disk and goes out by itself. It waits up to 2 s"
                         + " to say where the message is; with --json it does not wait.")
-final class SendCommand extends BaseCommand {
-    /** What a message may have, as the node says, too. */
-    private static final int MAX_BYTES = 32 * 1024;
-
-    private static final long TELL_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(2);
-    private static final long POLL_MILLIS = 40;
-
+final class SendCommand extends WritingCommand {
     @Parameters(index = "0", paramLabel = "TO", description = "A contact, an own identity, an npub or an nprofile.")
     private String to = "";
 
-    @Parameters(
-            index = "1..*",
-            arity = "0..*",
-            paramLabel = "TEXT",
-            description = "The text; words are joined by spaces. Behind -- if it begins with -.")
-    private List<String> words = new ArrayList<>();
-
-    @Option(names = "--stdin", description = "Read the text from standard input, up to its end.")
-    private boolean stdin;
-
-    @Option(names = "--as", paramLabel = "IDENTITY", description = "Who writes.")
-    private @Nullable String as;
+    @Option(
+            names = "--and",
+            paramLabel = "NAME",
+            description = "One more, up to 8 times: a room of these people, in which everybody sees everything.")
+    private List<String> others = new ArrayList<>();
 
     SendCommand(Invocation invocation) {
         super(invocation);
@@ -48,119 +31,15 @@ final class SendCommand extends BaseCommand {
 
     @Override
     int run() throws Failure, IOException, InterruptedException {
-        if (stdin == !words.isEmpty()) {
-            throw new Failure(
-                    Exit.USAGE,
-                    "cli.usage",
-                    "The message was not sent.",
-                    stdin ? "There is a text both as arguments and on standard input." : "There is no text.",
-                    "Give it after the recipient, or on standard input with --stdin.");
-        }
+        Map<String, Object> address = new LinkedHashMap<>();
         SecretKeys.refuseAsAddress("The message was not sent.", to);
-        Map<String, Object> params = ContactCommands.as(as);
-        params.put("to", to);
-        String text = stdin ? input() : String.join(" ", words);
-        if (text.getBytes(StandardCharsets.UTF_8).length > MAX_BYTES) {
-            throw tooLong();
+        address.put("to", to);
+        for (String other : others) {
+            SecretKeys.refuseAsAddress("The message was not sent.", other);
         }
-        params.put("text", text);
-        try (NodeClient client = connect()) {
-            Map<String, Object> message = client.call("message.send", params);
-            show(message, json() ? "" : told(client, message));
-            return Exit.OK;
+        if (!others.isEmpty()) {
+            address.put("and", String.join("\n", others));
         }
-    }
-
-    /** Where it is after a moment: most messages are at a relay by then, and of the others the reason is known. */
-    private String told(NodeClient client, Map<String, Object> message) throws Failure, InterruptedException {
-        String id = Answer.text(message, "id");
-        String name = Plain.line(Answer.text(message, "peerName"));
-        String sender = Answer.text(message, "account");
-        Map<String, Object> entry = entry(client, id);
-        long begun = System.nanoTime();
-        while (!isTelling(entry) && System.nanoTime() - begun < TELL_WITHIN_NANOS) {
-            TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
-            entry = entry(client, id);
-        }
-        if (entry.isEmpty()) {
-            return advice("Safe on disk for " + name + "; it goes out by itself. ./parley ledger shows where it is.");
-        }
-        String reason = advice(Reasons.told(Answer.text(entry, "reason"), sender));
-        return switch (Answer.text(entry, "state")) {
-            case "at relays" -> "Sent to " + name + ": " + atRelays(entry) + ".";
-            case "delivered", "read" -> "Sent to " + name + ": " + Answer.text(entry, "state") + ".";
-            case "failed" ->
-                throw new Failure(
-                        Exit.REFUSED,
-                        "message.failed",
-                        "The message did not get to " + name + ".",
-                        reason.isEmpty() ? "The reason is not known." : reason + ".",
-                        "./parley ledger shows it; it is not tried again by itself.");
-            case "awaiting signer" -> "Queued for " + name + ": " + reason + "; then it goes out by itself.";
-            default ->
-                "Queued for " + name + ": " + (reason.isEmpty() ? "no relay has answered yet" : reason)
-                        + "; it goes out by itself.";
-        };
-    }
-
-    private static String atRelays(Map<String, Object> entry) throws Failure {
-        long all = Answer.number(entry, "relaysAll");
-        return (all == 1 ? "at relay " : "at relays ") + Answer.number(entry, "relaysHave") + "/" + all;
-    }
-
-    private static boolean isTelling(Map<String, Object> entry) throws Failure {
-        if (entry.isEmpty()) {
-            return true;
-        }
-        return switch (Answer.text(entry, "state")) {
-            case "composed" -> false;
-            case "queued" -> !Answer.text(entry, "reason").isEmpty();
-            default -> true;
-        };
-    }
-
-    /** The message's line in the ledger; empty if it cannot be asked for, since the message is safe all the same. */
-    private static Map<String, Object> entry(NodeClient client, String id) throws Failure {
-        try {
-            List<Map<String, Object>> entries =
-                    Answer.objects(client.call("ledger.get", Map.of("message", id)), "entries");
-            return entries.isEmpty() ? Map.of() : entries.get(0);
-        } catch (Failure e) {
-            if (e.exit() == Exit.BUG) {
-                throw e;
-            }
-            return Map.of();
-        }
-    }
-
-    private static Failure tooLong() {
-        return new Failure(
-                Exit.REFUSED,
-                "message.too-long",
-                "The message was not sent.",
-                "It is longer than " + MAX_BYTES / 1024 + " KiB.",
-                "Shorten it or send it in parts.");
-    }
-
-    private String input() throws Failure, IOException {
-        // One more for the line break at the end, and one to notice that there is more than may be.
-        byte[] bytes = invocation().in().readNBytes(MAX_BYTES + 2);
-        if (bytes.length > MAX_BYTES + 1) {
-            throw tooLong();
-        }
-        try {
-            String text = StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(ByteBuffer.wrap(bytes))
-                    .toString();
-            return text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
-        } catch (CharacterCodingException e) {
-            throw new Failure(
-                    Exit.USAGE,
-                    "cli.not-utf8",
-                    "The message was not sent.",
-                    "Standard input is no UTF-8 text.",
-                    "Convert it first; files are not sent with this command.");
-        }
+        return write("message.send", address);
     }
 }

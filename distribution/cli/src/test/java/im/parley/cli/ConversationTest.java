@@ -41,7 +41,9 @@ class ConversationTest {
     private static String message(int position, String id, String account, String peer, boolean outgoing, String text) {
         return "{\"position\":" + position + ",\"id\":\"" + id + "\",\"account\":\"" + account
                 + "\",\"peer\":\"bb\",\"peerName\":\"" + peer + "\",\"outgoing\":" + outgoing
-                + ",\"sentAt\":0,\"text\":\"" + text + "\",\"state\":\"" + (outgoing ? "queued" : "received") + "\"}";
+                + ",\"sentAt\":0,\"text\":\"" + text + "\",\"state\":\"" + (outgoing ? "queued" : "received")
+                + "\",\"what\":\"text\",\"about\":\"\",\"room\":\"r\",\"members\":[\"" + peer
+                + "\"],\"reactions\":[],\"deleted\":false}";
     }
 
     private static String messages(String... messages) {
@@ -248,6 +250,53 @@ class ConversationTest {
             assertEquals(
                     "  \u2502 " + text,
                     terminal.out().lines().skip(1).findFirst().orElseThrow());
+        }
+    }
+
+    @Test
+    void whatSpeaksOfAMessageStandsBesideIt() throws Exception {
+        String id = "0123456789abcdef".repeat(4);
+        String first = message(1, id, "alice", "bob", false, "hi")
+                .replace("\"reactions\":[]", "\"reactions\":[{\"by\":\"carol\",\"content\":\"+\\u0007\"}]")
+                .replace("\"members\":[\"bob\"]", "\"members\":[\"bob\",\"carol\"]");
+        String answer =
+                message(2, "aa", "alice", "bob", true, "ho").replace("\"about\":\"\"", "\"about\":\"" + id + "\"");
+        String gone = message(3, "bb", "alice", "bob", false, "").replace("\"deleted\":false", "\"deleted\":true");
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("message.list", messages(first, answer, gone));
+            assertEquals(Exit.OK, terminal.run("inbox", "--ids"));
+            assertEquals(
+                    List.of(
+                            "bob -> alice, carol  [received] 01234567",
+                            "  \u2502 hi",
+                            "    carol: +\ufffd",
+                            "alice -> bob  [queued] aa answers 01234567",
+                            "  \u2502 ho",
+                            "bob -> alice  [received] bb",
+                            "    (deleted)"),
+                    terminal.out()
+                            .lines()
+                            .map(line -> line.replaceFirst("^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d  ", ""))
+                            .toList());
+        }
+    }
+
+    @Test
+    void roomsAnswersReactionsAndDeletionsAreAskedFor() throws Exception {
+        String sent = "\"result\":" + message(1, "aa", "alice", "bob", true, "hi");
+        try (FakeNode node = new FakeNode(data)) {
+            for (String method : List.of("send", "reply", "react", "delete")) {
+                node.on("message." + method, sent);
+            }
+            node.on("ledger.get", ledger(entry("at relays", 1, 1, "", 0)));
+            assertEquals(Exit.OK, terminal.run("send", "bob", "--and", "carol", "--and", "dan", "hi"));
+            assertEquals("carol\ndan", params(node, 0).get("and"));
+            assertEquals(Exit.OK, terminal.run("reply", "abcd", "fine", "--as", "alice", "--json"));
+            assertEquals(Exit.OK, terminal.run("react", "abcd", "+"));
+            assertTrue(terminal.out().contains("goes to bob"), terminal.out());
+            assertEquals(Exit.OK, terminal.run("delete", "abcd"));
+            assertTrue(terminal.out().contains("Deleted here. The same is asked of bob."), terminal.out());
+            assertEquals(Exit.REFUSED, terminal.run("send", "bob", "--and", "nsec1" + "q".repeat(58), "hi"));
         }
     }
 

@@ -55,8 +55,12 @@ class RelayArchiveTest {
         return run(new byte[0], arguments);
     }
 
+    /** Of each call. */
+    private static final int GONE = 1;
+
     private static String report(int stored, int known, String refused) {
-        return "\"result\":{\"stored\":" + stored + ",\"known\":" + known + ",\"refused\":[" + refused + "]}";
+        return "\"result\":{\"stored\":" + stored + ",\"known\":" + known + ",\"gone\":" + GONE + ",\"refused\":["
+                + refused + "]}";
     }
 
     private static String events(String request) throws IOException {
@@ -142,6 +146,7 @@ class RelayArchiveTest {
         }
         assertEquals(
                 "10 events stored, 6 known before, 2 refused.\n"
+                        + "  2 stay gone: deleted by the author, or the time is over\n"
                         + "  2 x invalid.sig\n"
                         + "  line 2: invalid: sig the signature\n"
                         + "  line 203: invalid: sig the signature\n",
@@ -186,7 +191,10 @@ class RelayArchiveTest {
             assertEquals(Exit.OK, run("relay", "import", file.toString()));
             assertEquals("{\"a\":1}\n", events(node.heard.get(0)));
         }
-        assertEquals("1 event stored, 0 known before, 0 refused.\n", out.toString(UTF_8));
+        assertEquals(
+                "1 event stored, 0 known before, 0 refused.\n"
+                        + "  1 stays gone: deleted by the author, or the time is over\n",
+                out.toString(UTF_8));
     }
 
     @Test

@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** Every method there is, declared once: the dispatcher, the checks and {@code rpc.discover} all read this. */
 public final class Schema {
     /** Grows with every change a client could notice. */
-    public static final String VERSION = "0.4.0";
+    public static final String VERSION = "0.5.0";
 
     private static final Shape SESSION = object(
             "pinSet",
@@ -55,12 +55,18 @@ public final class Schema {
             "position", NUMBER.described("order of appearance; ask for later ones with after"),
             "id", TEXT,
             "account", TEXT,
-            "peer", TEXT.described("hex public key"),
+            "peer", TEXT.described("hex public key of the author, or of an own message the first other member's"),
             "peerName", TEXT,
             "outgoing", FLAG,
             "sentAt", NUMBER.described("epoch milliseconds by the writer's clock"),
-            "text", TEXT,
-            "state", TEXT);
+            "text", TEXT.described("of a reaction the reaction; empty if it was deleted"),
+            "state", TEXT,
+            "what", TEXT.described("text, file, reaction or deletion"),
+            "about", TEXT.described("id of the message that it answers or is about; empty if none"),
+            "room", TEXT.described("the same for all messages among the same people"),
+            "members", listOf(TEXT).described("everybody in the room but the account"),
+            "reactions", listOf(object("by", TEXT, "content", TEXT)).described("oldest first"),
+            "deleted", FLAG.described("by its author"));
 
     private static final Shape STATE = object(
             "position", NUMBER,
@@ -550,6 +556,8 @@ public final class Schema {
                         NUMBER,
                         "known",
                         NUMBER.described("there before, or a newer version of them"),
+                        "gone",
+                        NUMBER.described("deleted by their authors since, or their time is over"),
                         "refused",
                         listOf(object("line", NUMBER.described("from 0"), "code", TEXT, "reason", TEXT))),
                 codes("relay.busy", "relay.slow"),
@@ -569,10 +577,51 @@ public final class Schema {
                         "message.too-long",
                         "message.bad-text",
                         "recipient.unknown",
+                        "room.too-many",
                         "contact.secret-key",
                         "account.ambiguous"),
                 required("to", Type.TEXT, "contact, own identity, npub or nprofile"),
+                optional("and", Type.TEXT, "up to 8 more, one in a line: a room of these people"),
                 required("text", Type.TEXT, "up to 32 KiB of UTF-8"),
+                ACCOUNT_PARAM);
+        Method.Param message = required("message", Type.TEXT, "its id, or 4 hex digits or more of its beginning");
+        add(
+                Access.USER,
+                false,
+                "message.reply",
+                "Answers a message before everybody in its room.",
+                "The message was not sent",
+                MESSAGE,
+                codes(
+                        "message.empty",
+                        "message.too-long",
+                        "message.bad-text",
+                        "message.unknown",
+                        "message.ambiguous",
+                        "account.ambiguous"),
+                message,
+                required("text", Type.TEXT, "up to 32 KiB of UTF-8"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "message.react",
+                "Reacts to a message before everybody in its room.",
+                "The reaction was not sent",
+                MESSAGE,
+                codes("reaction.bad", "reaction.known", "message.unknown", "message.ambiguous", "account.ambiguous"),
+                message,
+                required("reaction", Type.TEXT, "a picture or a short word, up to 64 bytes, one line"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "message.delete",
+                "Takes a message or reaction of one's own back: gone here, and everybody in the room is asked to delete it.",
+                "The message was not deleted",
+                MESSAGE,
+                codes("message.not-yours", "message.unknown", "message.ambiguous", "account.ambiguous"),
+                message,
                 ACCOUNT_PARAM);
         add(
                 Access.USER,

@@ -269,6 +269,9 @@ class ControlServerTest {
                     Map.entry("relay.export", "{}"),
                     Map.entry("relay.import", "{\"events\":\"{}\\n{}\\n[]\"}"),
                     Map.entry("message.send", "{\"to\":\"bob\",\"text\":\"x\"}"),
+                    Map.entry("message.reply", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"text\":\"x\"}"),
+                    Map.entry("message.react", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"reaction\":\"+\"}"),
+                    Map.entry("message.delete", "{\"message\":\"" + FakeMessenger.id(0) + "\"}"),
                     Map.entry("message.list", "{}"),
                     Map.entry("message.follow", "{}"),
                     Map.entry("ledger.get", "{}"),
@@ -854,7 +857,7 @@ class ControlServerTest {
 
         @Override
         public Report take(List<String> lines) {
-            return new Report(lines.size() - 1, 0, List.of(new Refusal(1, "invalid.sig", "invalid: sig no")));
+            return new Report(lines.size() - 1, 0, 0, List.of(new Refusal(1, "invalid.sig", "invalid: sig no")));
         }
     }
 

@@ -53,7 +53,13 @@ final class FakeMessenger implements Messenger, Ledger {
                             true,
                             old.sentAt(),
                             old.text(),
-                            "at relays 1/1"));
+                            "at relays 1/1",
+                            old.what(),
+                            old.about(),
+                            old.room(),
+                            old.members(),
+                            old.reactions(),
+                            old.deleted()));
         }
     }
 
@@ -143,15 +149,56 @@ final class FakeMessenger implements Messenger, Ledger {
     }
 
     @Override
+    public Message send(Scope scope, @Nullable String account, List<String> to, String text) {
+        return add(to, text, What.TEXT, "");
+    }
+
+    @Override
     public Message send(Scope scope, @Nullable String account, String to, String text) {
+        return send(scope, account, List.of(to), text);
+    }
+
+    private Message add(List<String> to, String text, What what, String about) {
         Message message;
         synchronized (messages) {
             message = new Message(
-                    messages.size() + 1L, id(messages.size()), "alice", KEY, to, true, 1_000, text, "queued");
+                    messages.size() + 1L,
+                    id(messages.size()),
+                    "alice",
+                    KEY,
+                    to.get(0),
+                    true,
+                    1_000,
+                    text,
+                    "queued",
+                    what,
+                    about,
+                    "room",
+                    to,
+                    List.of(),
+                    false);
             messages.add(message);
         }
         listeners.forEach(listener -> listener.accept(message));
         return message;
+    }
+
+    @Override
+    public Message reply(Scope scope, @Nullable String account, String id, String text) {
+        return add(List.of("bob"), text, What.TEXT, id);
+    }
+
+    @Override
+    public Message react(Scope scope, @Nullable String account, String id, String reaction) {
+        return add(List.of("bob"), reaction, What.REACTION, id);
+    }
+
+    @Override
+    public Message delete(Scope scope, @Nullable String account, String id) throws ProviderException {
+        if (messages.stream().noneMatch(message -> message.id().equals(id))) {
+            throw new ProviderException(Kind.REJECTED, "message.unknown", "There is none.");
+        }
+        return add(List.of("bob"), "", What.DELETION, id);
     }
 
     @Override

@@ -19,6 +19,9 @@ public interface Messenger {
     /** Longest text of one message, in UTF-8 bytes. */
     int MAX_TEXT_BYTES = 32 * 1024;
 
+    /** Most people in a room, beside the account itself (NIP-17). */
+    int MAX_OTHERS = 9;
+
     /**
      * Makes an identity with a new key. Its inbox relay is this node's own relay if there is one.
      *
@@ -91,17 +94,51 @@ public interface Messenger {
     /**
      * Sends a text. When this returns, message, ledger and effects are durable; the rest happens by itself.
      *
-     * @param to contact name, name of another identity of this node, npub or nprofile
+     * @param to one, or up to {@link #MAX_OTHERS} for a room of these people and no others; each a contact name, name of
+     *     another identity of this node, npub or nprofile
      * @throws ProviderException {@code REJECTED message.empty}, {@code REJECTED message.too-long} (also if line breaks and
      *     quotes make it too long on the way), {@code REJECTED message.bad-text} for NUL and half characters, {@code
-     *     REJECTED recipient.unknown}, {@code REJECTED account.ambiguous}, {@code REJECTED account.unknown}, {@code
-     *     REJECTED account.none}
+     *     REJECTED recipient.unknown}, {@code REJECTED room.too-many}, {@code REJECTED account.ambiguous}, {@code REJECTED
+     *     account.unknown}, {@code REJECTED account.none}
      */
-    Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException;
+    Message send(Scope scope, @Nullable String account, List<String> to, String text) throws ProviderException;
+
+    /** To one. */
+    default Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException {
+        return send(scope, account, List.of(to), text);
+    }
+
+    /**
+     * Answers a message, in its room (NIP-17: an {@code e} tag names it).
+     *
+     * @param id of the message, or its beginning of 4 hex digits or more, which is looked for among the newest 1,000
+     * @throws ProviderException as {@link #send}, {@code REJECTED message.unknown}, {@code REJECTED message.ambiguous}
+     */
+    Message reply(Scope scope, @Nullable String account, String id, String text) throws ProviderException;
+
+    /**
+     * Reacts to a message, before everybody in its room (NIP-25 in a wrap).
+     *
+     * @param id as for {@link #reply}
+     * @param reaction a picture or short word, up to 64 bytes, one line
+     * @throws ProviderException {@code REJECTED reaction.bad}, {@code REJECTED reaction.known}, {@code REJECTED
+     *     message.unknown}, {@code REJECTED message.ambiguous}
+     */
+    Message react(Scope scope, @Nullable String account, String id, String reaction) throws ProviderException;
+
+    /**
+     * Takes a message or reaction of one's own back: its text is gone here when this returns, and everybody in the room is
+     * asked to do the same (NIP-09 in a wrap), which honest clients do and others need not.
+     *
+     * @param id as for {@link #reply}; of a reaction it is the reaction's own
+     * @throws ProviderException {@code REJECTED message.not-yours}, {@code REJECTED message.unknown}, {@code REJECTED
+     *     message.ambiguous}
+     */
+    Message delete(Scope scope, @Nullable String account, String id) throws ProviderException;
 
     /**
      * Messages of an account (or of all accounts if null), received and sent, in the order they became visible: for
-     * whoever wants each once.
+     * whoever wants each once. Reactions and deletions are among them, as what happened then.
      *
      * @param after only those with a larger {@link Message#position}
      * @param limit 1 to 1,000
@@ -138,15 +175,36 @@ public interface Messenger {
         }
     }
 
+    /** What a message is. */
+    enum What {
+        TEXT,
+        FILE,
+        /** Its text is the reaction, and {@link Message#about} what it is about. */
+        REACTION,
+        /** It has no text; {@link Message#about} is gone, or the first of several. */
+        DELETION
+    }
+
+    /**
+     * @param by contact or identity name if known, else the npub
+     * @param content a picture or a short word; {@code +} and {@code -} are old ways to say yes and no
+     */
+    record Reaction(String by, String content) {}
+
     /**
      * @param position order in which messages became visible in this circle; grows
      * @param id hex id of the rumor, the same at sender and recipient
      * @param account name of the own identity concerned
-     * @param peer the other side's public key
+     * @param peer the author's public key, or of an own message the first other member's
      * @param peerName contact or identity name if known, else the npub
      * @param outgoing true if this identity wrote it
      * @param sentAt epoch milliseconds by the writer's clock (seconds precision for foreign clients)
      * @param state for outgoing messages the ledger's summary, for example {@code at relays 1/1}; else {@code received}
+     * @param about id of the message that this one answers or is about; empty if none
+     * @param room the same for all messages among the same people
+     * @param members names of everybody in the room but the account
+     * @param reactions to it, oldest first
+     * @param deleted whether its author took it back, so that its text is gone
      */
     record Message(
             long position,
@@ -157,7 +215,18 @@ public interface Messenger {
             boolean outgoing,
             long sentAt,
             String text,
-            String state) {
+            String state,
+            What what,
+            String about,
+            String room,
+            List<String> members,
+            List<Reaction> reactions,
+            boolean deleted) {
+        public Message {
+            members = List.copyOf(members);
+            reactions = List.copyOf(reactions);
+        }
+
         /** Ids and states only. */
         @Override
         public String toString() {

@@ -30,6 +30,7 @@ import im.parley.api.storage.SpaceId;
  * SENDING          conversation id            -          last sequence number used
  * RECEIVING        conversation, key, device  -          last sequence number shown
  * GAPS             conversation, key, device  seq        what was shown last before it, and the place of the missing ones
+ * MARKS            account key, rumor id      position   what another rumor says about it: a reaction, or that it is deleted
  * </pre>
  */
 public final class CircleRecords {
@@ -52,6 +53,7 @@ public final class CircleRecords {
     public static final int SENDING = 25;
     public static final int RECEIVING = 26;
     public static final int GAPS = 27;
+    public static final int MARKS = 28;
 
     private CircleRecords() {}
 

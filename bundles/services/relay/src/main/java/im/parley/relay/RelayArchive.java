@@ -50,9 +50,10 @@ public interface RelayArchive {
      *
      * @param stored are new
      * @param known were there before, or a newer version of them
+     * @param gone are events that somebody took back, or whose time is over: an older copy brings nothing of that back
      * @param refused all others
      */
-    record Report(int stored, int known, List<Refusal> refused) {
+    record Report(int stored, int known, int gone, List<Refusal> refused) {
         public Report {
             refused = List.copyOf(refused);
         }

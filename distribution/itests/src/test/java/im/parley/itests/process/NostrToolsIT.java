@@ -183,6 +183,100 @@ public class NostrToolsIT {
     }
 
     @Test
+    public void answersReactionsAndDeletionsAreUnderstoodOnBothSides() throws Exception {
+        JsonNode key = peers.run("key", Peers.arguments());
+        ObjectNode lists = as(key);
+        lists.putArray("relays").add(node.relayUrl().toString());
+        peers.run("inboxRelays", lists);
+        String to = alice.path("pubkey").asText();
+        String question = rumor(key, to, 14, "a question from nostr-tools", "");
+        Waiting.until("it is shown", () -> texts().contains("a question from nostr-tools"));
+
+        JsonNode answer = node.json("reply", "--as", "alice", question.substring(0, 12), "an answer");
+        node.json("react", "--as", "alice", question, "\uD83D\uDC4D");
+        JsonNode slip = node.json("send", "--as", "alice", key.path("npub").asText(), "a slip");
+        node.json("delete", "--as", "alice", slip.path("id").asText());
+        JsonNode inbox = peers.run("inbox", as(key).put("atLeast", 4)).path("messages");
+        assertEquals(inbox.toString(), 4, inbox.size());
+        assertEquals(question, target(of(inbox, 14, "an answer")));
+        assertEquals(question, target(of(inbox, 7, "\uD83D\uDC4D")));
+        JsonNode deletion = of(inbox, 5, "");
+        assertEquals(slip.path("id").asText(), target(deletion));
+        for (JsonNode each : inbox) {
+            assertTrue(
+                    each.toString(),
+                    each.path("rumorIdOk").asBoolean()
+                            && each.path("sealVerified").asBoolean());
+        }
+
+        String theirs = rumor(key, to, 14, "their answer", answer.path("id").asText());
+        rumor(key, to, 7, "+", answer.path("id").asText());
+        Waiting.until(
+                "their reaction stands beside it",
+                () -> message(answer)
+                        .path("reactions")
+                        .path(0)
+                        .path("content")
+                        .asText()
+                        .equals("+"));
+        assertEquals(
+                answer.path("id").asText(), byText("their answer").path("about").asText());
+        rumor(key, to, 5, "", theirs);
+        rumor(key, to, 5, "", answer.path("id").asText());
+        Waiting.until("theirs is gone", () -> !texts().contains("their answer"));
+        assertEquals(
+                "ours is not theirs to delete",
+                "an answer",
+                message(answer).path("text").asText());
+        assertTrue(message(slip).path("deleted").asBoolean());
+    }
+
+    /** Answers its id. */
+    private static String rumor(JsonNode key, String to, int kind, String text, String about) throws Exception {
+        ObjectNode arguments = as(key).put("to", to).put("kind", kind).put("text", text);
+        if (!about.isEmpty()) {
+            arguments.putArray("tags").addArray().add("e").add(about);
+        }
+        return peers.run("sendRumor", arguments).path("id").asText();
+    }
+
+    private static JsonNode of(JsonNode inbox, int kind, String text) {
+        for (JsonNode each : inbox) {
+            if (each.path("kind").asInt() == kind && each.path("text").asText().equals(text)) {
+                return each;
+            }
+        }
+        throw new AssertionError("none of kind " + kind + ": " + inbox);
+    }
+
+    private static String target(JsonNode rumor) {
+        for (JsonNode tag : rumor.path("tags")) {
+            if (tag.path(0).asText().equals("e")) {
+                return tag.path(1).asText();
+            }
+        }
+        return "";
+    }
+
+    private static JsonNode message(JsonNode sent) throws Exception {
+        return found("id", sent.path("id").asText());
+    }
+
+    private static JsonNode byText(String text) throws Exception {
+        return found("text", text);
+    }
+
+    private static JsonNode found(String member, String value) throws Exception {
+        for (JsonNode message :
+                node.json("inbox", "--as", "alice", "-n", "1000").path("messages")) {
+            if (message.path(member).asText().equals(value)) {
+                return message;
+            }
+        }
+        return Peers.JSON.createObjectNode();
+    }
+
+    @Test
     public void aWrapDated47HoursBackAndPublishedAfterANewerOneIsShown() throws Exception {
         JsonNode key = peers.run("key", Peers.arguments());
         String to = alice.path("pubkey").asText();

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -72,6 +73,9 @@ public final class MessengerMethods implements MethodGroup {
                 "relay.remove",
                 "relay.list",
                 "message.send",
+                "message.reply",
+                "message.react",
+                "message.delete",
                 "message.list",
                 "message.follow",
                 "ledger.get",
@@ -92,7 +96,12 @@ public final class MessengerMethods implements MethodGroup {
             case "relay.add" -> addRelay(account, call.text("url"));
             case "relay.remove" -> removeRelay(account, call.text("url"));
             case "relay.list" -> relays();
-            case "message.send" -> message(send(account, call.text("to"), call.text("text")));
+            case "message.send" -> message(send(account, recipients(call), readable(call.text("text"))));
+            case "message.reply" ->
+                message(messenger.reply(CIRCLE, account, call.text("message"), readable(call.text("text"))));
+            case "message.react" ->
+                message(messenger.react(CIRCLE, account, call.text("message"), call.text("reaction")));
+            case "message.delete" -> message(messenger.delete(CIRCLE, account, call.text("message")));
             case "message.list" -> messages(call, account);
             case "message.follow" -> follow(call, account);
             case "drops.list" -> Map.of("drops", drops());
@@ -218,13 +227,29 @@ public final class MessengerMethods implements MethodGroup {
         return sets;
     }
 
-    private Messenger.Message send(@Nullable String account, String to, String text)
+    /** The first alone, and whoever else is in the room, one in a line. */
+    private static List<String> recipients(Call call) throws ControlException {
+        List<String> to = new ArrayList<>(List.of(call.text("to")));
+        String others = call.optionalText("and");
+        if (others != null) {
+            others.lines().filter(line -> !line.isBlank()).forEach(to::add);
+        }
+        return to;
+    }
+
+    private Messenger.Message send(@Nullable String account, List<String> to, String text)
             throws ProviderException, ControlException {
-        ForeignAddress.refuseSecretKey(to);
+        for (String each : to) {
+            ForeignAddress.refuseSecretKey(each);
+        }
+        return messenger.send(CIRCLE, account, to, text);
+    }
+
+    private static String readable(String text) throws ControlException {
         if (text.codePoints().noneMatch(MessengerMethods::visible)) {
             throw ControlException.of(Kind.REJECTED, "message.empty", "There is nothing in it to read.");
         }
-        return messenger.send(CIRCLE, account, to, text);
+        return text;
     }
 
     private static boolean visible(int c) {
@@ -352,6 +377,16 @@ public final class MessengerMethods implements MethodGroup {
         shown.put("sentAt", message.sentAt());
         shown.put("text", message.text());
         shown.put("state", message.state());
+        shown.put("what", message.what().name().toLowerCase(Locale.ROOT));
+        shown.put("about", message.about());
+        shown.put("room", message.room());
+        shown.put("members", message.members());
+        shown.put(
+                "reactions",
+                message.reactions().stream()
+                        .map(reaction -> Map.of("by", reaction.by(), "content", reaction.content()))
+                        .toList());
+        shown.put("deleted", message.deleted());
         return shown;
     }
 }

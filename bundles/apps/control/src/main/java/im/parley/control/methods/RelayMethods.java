@@ -62,7 +62,7 @@ public final class RelayMethods implements MethodGroup {
         for (RelayArchive.Refusal refusal : report.refused()) {
             refused.add(Map.of("line", refusal.index(), "code", refusal.code(), "reason", refusal.reason()));
         }
-        return Map.of("stored", report.stored(), "known", report.known(), "refused", refused);
+        return Map.of("stored", report.stored(), "known", report.known(), "gone", report.gone(), "refused", refused);
     }
 
     private Map<String, Object> status() {

@@ -5,6 +5,7 @@ import static im.parley.outbox.CircleRecords.CONTACTS;
 import static im.parley.outbox.CircleRecords.COUNTERS;
 import static im.parley.outbox.CircleRecords.FRONTIERS;
 import static im.parley.outbox.CircleRecords.GAPS;
+import static im.parley.outbox.CircleRecords.MARKS;
 import static im.parley.outbox.CircleRecords.MESSAGES;
 import static im.parley.outbox.CircleRecords.PEERS;
 import static im.parley.outbox.CircleRecords.RECEIVING;
@@ -69,6 +70,11 @@ final class Book {
 
     static long nextSending(Tx tx, String conversation) throws ProviderException {
         return next(tx, RecordKey.of(SENDING, conversation));
+    }
+
+    /** Whether this node ever wrote in a conversation. */
+    static boolean hasSent(Tx tx, String conversation) throws ProviderException {
+        return number(tx, RecordKey.of(SENDING, conversation)) > 0;
     }
 
     static long receiving(Tx tx, String stream) throws ProviderException {
@@ -188,6 +194,13 @@ final class Book {
         tx.put(RecordKey.of(MESSAGES, account.hex(), line.position()), line.write());
     }
 
+    /** The message of that id; null if it is not shown. */
+    static @Nullable Line line(Tx tx, PublicKey account, String rumor) throws ProviderException {
+        long position = number(tx, RecordKey.of(RUMORS_SEEN, account.hex() + rumor));
+        byte @Nullable [] value = position == 0 ? null : tx.get(RecordKey.of(MESSAGES, account.hex(), position));
+        return value == null ? null : Line.read(position, value);
+    }
+
     static List<Line> after(Tx tx, PublicKey account, long position, int limit) throws ProviderException {
         byte[] from = RecordKey.order(Math.max(0, position) + 1);
         return lines(tx.scan(new RecordKey.Range(MESSAGES, account.hex(), from, new byte[0]), false, limit));
@@ -196,6 +209,47 @@ final class Book {
     /** Newest first. */
     static List<Line> newest(Tx tx, PublicKey account, int limit) throws ProviderException {
         return lines(tx.scan(RecordKey.all(MESSAGES, account.hex()), true, limit));
+    }
+
+    /** Newest first, before a position. */
+    static List<Line> before(Tx tx, PublicKey account, long position, int limit) throws ProviderException {
+        return lines(tx.scan(
+                new RecordKey.Range(MESSAGES, account.hex(), new byte[0], RecordKey.order(position)), true, limit));
+    }
+
+    // ---- marks ----
+
+    /**
+     * What a rumor says about another one.
+     *
+     * @param position of the rumor that says it, or a number of its own if that is not shown
+     * @param kind of that rumor
+     * @param content of a reaction
+     */
+    record Mark(long position, int kind, PublicKey author, String content) {}
+
+    static void put(Tx tx, PublicKey account, String target, Mark mark) throws ProviderException {
+        tx.put(
+                RecordKey.of(MARKS, account.hex() + target, mark.position()),
+                new RecordOutput(1)
+                        .number(mark.kind())
+                        .bytes(mark.author().bytes())
+                        .text(mark.content())
+                        .done());
+    }
+
+    static void removeMark(Tx tx, PublicKey account, String target, long position) throws ProviderException {
+        tx.delete(RecordKey.of(MARKS, account.hex() + target, position));
+    }
+
+    /** The oldest first. */
+    static List<Mark> marks(Tx tx, PublicKey account, String target, int limit) throws ProviderException {
+        List<Mark> marks = new ArrayList<>();
+        for (Item item : tx.scan(RecordKey.all(MARKS, account.hex() + target), false, limit)) {
+            RecordInput in = new RecordInput(item.value(), 1);
+            marks.add(new Mark(order(item), in.count(), PublicKey.of(in.bytes()), in.text()));
+        }
+        return marks;
     }
 
     private static List<Line> lines(List<Item> items) throws ProviderException {

@@ -40,7 +40,9 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -64,6 +66,11 @@ final class Circle implements OutboxHost {
     private static final Duration CONTACT_PATIENCE = Duration.ofSeconds(10);
     /** A larger rumor would make a seal that some peers cannot read: 65,535 bytes, after padding and base64. */
     private static final int MAX_RUMOR_BYTES = 40_960;
+
+    private static final int ID_LENGTH = 64;
+    private static final int LEAST_OF_ID = 4;
+    /** Messages among which one is found by the beginning of its id. */
+    private static final int NEWEST = 1_000;
 
     private final Scope scope;
     private final Services services;
@@ -636,31 +643,136 @@ final class Circle implements OutboxHost {
 
     // ---- messages ----
 
-    Message send(@Nullable String wanted, String to, String text) throws ProviderException {
+    Message send(@Nullable String wanted, List<String> to, String text) throws ProviderException {
         check(text);
+        return compose(wanted, (tx, account) -> {
+            Set<PublicKey> others = new LinkedHashSet<>();
+            for (String each : to) {
+                others.add(recipient(tx, account, each));
+            }
+            if (others.size() > 1) {
+                others.remove(account.pubkey());
+            }
+            if (others.isEmpty() || others.size() > Messenger.MAX_OTHERS) {
+                throw rejected(
+                        "room.too-many", "A room has 1 to " + Messenger.MAX_OTHERS + " others. Name fewer people.");
+            }
+            return new Draft(Room.with(account.pubkey(), others), List.copyOf(others), Kinds.TEXT, List.of(), text, "");
+        });
+    }
+
+    Message reply(@Nullable String wanted, String id, String text) throws ProviderException {
+        check(text);
+        return compose(wanted, (tx, account) -> {
+            Line line = about(tx, account, id, true);
+            return draft(account, line, Kinds.TEXT, List.of(List.of("e", line.id(), "", "reply")), text);
+        });
+    }
+
+    Message react(@Nullable String wanted, String id, String reaction) throws ProviderException {
+        if (!Marks.isReaction(reaction)) {
+            throw rejected("reaction.bad", "A reaction is a picture or a short word of at most 64 bytes, in one line.");
+        }
+        return compose(wanted, (tx, account) -> {
+            Line line = about(tx, account, id, true);
+            for (Book.Mark mark : Marks.reactions(tx, account.pubkey(), line.id())) {
+                if (mark.author().equals(account.pubkey()) && mark.content().equals(reaction)) {
+                    throw rejected("reaction.known", "You reacted in this way already. Delete that to take it back.");
+                }
+            }
+            return draft(
+                    account,
+                    line,
+                    Kinds.REACTION,
+                    List.of(List.of("e", line.id()), List.of("k", Integer.toString(line.kind()))),
+                    reaction);
+        });
+    }
+
+    Message delete(@Nullable String wanted, String id) throws ProviderException {
+        return compose(wanted, (tx, account) -> {
+            Line line = about(tx, account, id, false);
+            if (!line.author().equals(account.pubkey())) {
+                throw rejected("message.not-yours", "Only who wrote it can delete it for everybody.");
+            }
+            return draft(
+                    account,
+                    line,
+                    Kinds.DELETION,
+                    List.of(List.of("e", line.id()), List.of("k", Integer.toString(line.kind()))),
+                    "");
+        });
+    }
+
+    /**
+     * What is about to be written.
+     *
+     * @param to everybody it goes to
+     * @param about id of the message it speaks of; empty if none
+     */
+    private record Draft(
+            Room room, List<PublicKey> to, int kind, List<List<String>> tags, String content, String about) {}
+
+    @FunctionalInterface
+    private interface Drafting {
+        Draft draft(Tx tx, Account account) throws ProviderException;
+    }
+
+    private static Draft draft(Account account, Line line, int kind, List<List<String>> tags, String content) {
+        return new Draft(Room.with(account.pubkey(), line.members()), line.members(), kind, tags, content, line.id());
+    }
+
+    /**
+     * The message of that id, or of one that begins so, among the newest.
+     *
+     * @param toBeRead whether it has to be one that people see by itself
+     */
+    private static Line about(Tx tx, Account account, String wanted, boolean toBeRead) throws ProviderException {
+        String id = wanted.strip().toLowerCase(Locale.ROOT);
+        Line found = id.length() == ID_LENGTH ? Book.line(tx, account.pubkey(), id) : null;
+        if (found == null && id.length() >= LEAST_OF_ID && id.length() < ID_LENGTH) {
+            for (Line line : Book.newest(tx, account.pubkey(), NEWEST)) {
+                if (line.id().startsWith(id) && line.kind() != Kinds.DELETION) {
+                    if (found != null) {
+                        throw rejected("message.ambiguous", "Several messages have an id that begins so.");
+                    }
+                    found = line;
+                }
+            }
+        }
+        if (found == null || found.deleted() || toBeRead && !isRead(found)) {
+            throw rejected(
+                    "message.unknown",
+                    "There is no message with that id, or it was deleted. An id is looked for by its first "
+                            + LEAST_OF_ID + " digits or more among the newest " + NEWEST
+                            + ", older ones by all of it.");
+        }
+        return found;
+    }
+
+    private static boolean isRead(Line line) {
+        return line.kind() == Kinds.TEXT || line.kind() == Kinds.FILE;
+    }
+
+    private Message compose(@Nullable String wanted, Drafting drafting) throws ProviderException {
         Moment moment = services.outbox().moment();
         Message message = space.transact(tx -> {
             Account account = pick(tx, wanted);
-            PublicKey peer = recipient(tx, account, to);
-            Room room = Room.with(account.pubkey(), peer);
-            Conversation conversation = room.conversation();
+            PublicKey self = account.pubkey();
+            Draft draft = drafting.draft(tx, account);
+            Conversation conversation = draft.room().conversation();
             ParleyTag tag = new ParleyTag(
                     account.device(),
                     Book.nextSending(tx, conversation.id()),
                     HybridClock.tick(tx, moment.epochMillis()));
+            List<List<String>> tags = new ArrayList<>(draft.tags());
+            tags.add(tag.tag());
             Stepped stepped = services.outbox()
                     .step(
                             tx,
                             scope,
                             conversation,
-                            new Input.Send(
-                                    moment,
-                                    account.pubkey(),
-                                    List.of(peer),
-                                    Kinds.TEXT,
-                                    List.of(tag.tag()),
-                                    text,
-                                    null));
+                            new Input.Send(moment, self, draft.to(), draft.kind(), tags, draft.content(), null));
             Rumor rumor = rumor(stepped);
             long position = Book.nextPosition(tx);
             Line line = new Line(
@@ -668,19 +780,30 @@ final class Circle implements OutboxHost {
                     position,
                     rumor.id().hex(),
                     conversation.id(),
-                    peer,
-                    account.pubkey(),
+                    draft.to().get(0),
+                    self,
                     true,
                     false,
-                    Kinds.TEXT,
+                    draft.kind(),
                     moment.epochMillis(),
-                    text,
+                    draft.content(),
                     stepped.schemeId(),
+                    draft.about(),
+                    draft.room().others(),
+                    false,
                     tag.device(),
                     tag.seq(),
                     tag.clock());
-            Book.put(tx, account.pubkey(), line);
-            Book.putRumorSeen(tx, account.pubkey(), rumor.id(), position);
+            Book.put(tx, self, line);
+            Book.putRumorSeen(tx, self, rumor.id(), position);
+            if (draft.kind() == Kinds.REACTION) {
+                Book.put(tx, self, draft.about(), new Book.Mark(position, Kinds.REACTION, self, draft.content()));
+            } else if (draft.kind() == Kinds.DELETION) {
+                Line gone = Book.line(tx, self, draft.about());
+                if (gone != null) {
+                    Marks.erase(tx, self, gone);
+                }
+            }
             return message(tx, account, line, names(tx, account));
         });
         services.outbox().kick(scope);
@@ -758,7 +881,25 @@ final class Circle implements OutboxHost {
     }
 
     List<Message> latest(@Nullable String wanted, int limit) throws ProviderException {
-        return read(wanted, limit, (tx, account) -> Book.newest(tx, account.pubkey(), limit), true);
+        return read(wanted, limit, (tx, account) -> newest(tx, account.pubkey(), limit), true);
+    }
+
+    /** Those that people read by themselves, newest first; what speaks of them stands beside them. */
+    private static List<Line> newest(Tx tx, PublicKey account, int limit) throws ProviderException {
+        List<Line> newest = new ArrayList<>();
+        List<Line> page = Book.newest(tx, account, limit);
+        while (!page.isEmpty()) {
+            for (Line line : page) {
+                if (isRead(line) && newest.size() < limit) {
+                    newest.add(line);
+                }
+            }
+            if (newest.size() == limit || page.size() < limit) {
+                break;
+            }
+            page = Book.before(tx, account, page.get(page.size() - 1).position(), limit);
+        }
+        return newest;
     }
 
     @FunctionalInterface
@@ -813,27 +954,48 @@ final class Circle implements OutboxHost {
     }
 
     private Message message(Tx tx, Account account, Line line, Map<PublicKey, String> names) throws ProviderException {
-        String name = names.get(line.peer());
         String state = !line.outgoing()
                 ? "received"
                 : line.elsewhere()
                         ? "sent from another device"
                         : summary(services.outbox().entries(tx, line.id()));
+        List<Messenger.Reaction> reactions = new ArrayList<>();
+        if (isRead(line)) {
+            for (Book.Mark mark : Marks.reactions(tx, account.pubkey(), line.id())) {
+                reactions.add(new Messenger.Reaction(named(mark.author(), names), mark.content()));
+            }
+        }
         return new Message(
                 line.position(),
                 line.id(),
                 account.name(),
                 line.peer(),
-                name == null ? Nip19.npub(line.peer()) : name,
+                named(line.peer(), names),
                 line.outgoing(),
                 line.sentAt(),
                 line.text(),
-                state);
+                state,
+                switch (line.kind()) {
+                    case Kinds.FILE -> Messenger.What.FILE;
+                    case Kinds.REACTION -> Messenger.What.REACTION;
+                    case Kinds.DELETION -> Messenger.What.DELETION;
+                    default -> Messenger.What.TEXT;
+                },
+                line.about(),
+                line.conversation(),
+                line.members().stream().map(member -> named(member, names)).toList(),
+                reactions,
+                line.deleted());
+    }
+
+    private static String named(PublicKey person, Map<PublicKey, String> names) {
+        String name = names.get(person);
+        return name == null ? Nip19.npub(person) : name;
     }
 
     /** One phrase per recipient; for most messages that is one. */
     static String summary(List<Ledger.Entry> entries) {
-        Set<String> phrases = new java.util.LinkedHashSet<>();
+        Set<String> phrases = new LinkedHashSet<>();
         for (Ledger.Entry entry : entries) {
             String phrase = switch (entry.state()) {
                 case COMPOSED -> "composed";

@@ -454,34 +454,103 @@ final class Intake {
             }
             HybridClock.observe(tx, tag.clock(), nowMillis);
         }
-        if (rumor.kind() != Kinds.TEXT && rumor.kind() != Kinds.FILE) {
-            Book.putUnshown(tx, self, rumor);
+        Conversation conversation = room.conversation();
+        String about = Marks.about(rumor);
+        boolean shows = switch (rumor.kind()) {
+            case Kinds.TEXT, Kinds.FILE -> true;
+            case Kinds.REACTION -> isReaction(tx, rumor, conversation, deliver.sender());
+            case Kinds.DELETION -> {
+                about = erased(tx, rumor, conversation, deliver.sender());
+                yield !about.isEmpty();
+            }
+            default -> {
+                Book.putUnshown(tx, self, rumor);
+                yield false;
+            }
+        };
+        if (!shows) {
             Book.putRumorSeen(tx, self, rumor.id(), 0);
             return;
         }
-        Conversation conversation = room.conversation();
         boolean outgoing = deliver.sender().equals(self);
         long position = Book.nextPosition(tx);
-        Book.put(
-                tx,
-                self,
-                new Line(
-                        position,
-                        place > 0 ? place : position,
-                        rumor.id().hex(),
-                        conversation.id(),
-                        room.peer(deliver.sender()),
-                        deliver.sender(),
-                        outgoing,
-                        outgoing,
-                        rumor.kind(),
-                        sentAt(rumor, tag),
-                        rumor.content(),
-                        schemeId,
-                        tag == null ? "" : tag.device(),
-                        tag == null ? 0 : tag.seq(),
-                        tag == null ? 0 : tag.clock()));
+        Line line = new Line(
+                position,
+                place > 0 ? place : position,
+                rumor.id().hex(),
+                conversation.id(),
+                room.peer(deliver.sender()),
+                deliver.sender(),
+                outgoing,
+                outgoing,
+                rumor.kind(),
+                sentAt(rumor, tag),
+                rumor.kind() == Kinds.DELETION ? "" : rumor.content(),
+                schemeId,
+                about,
+                room.others(),
+                false,
+                tag == null ? "" : tag.device(),
+                tag == null ? 0 : tag.seq(),
+                tag == null ? 0 : tag.clock());
+        boolean gone = Marks.isDeleted(tx, self, line.id(), line.author());
+        Book.put(tx, self, gone ? line.erased() : line);
+        if (rumor.kind() == Kinds.REACTION && !gone) {
+            Book.put(tx, self, about, new Book.Mark(position, Kinds.REACTION, line.author(), line.text()));
+        }
         Book.putRumorSeen(tx, self, rumor.id(), position);
+    }
+
+    /** What it is about may come after it, but not from people who have nothing here yet. */
+    private boolean isReaction(Tx tx, Rumor rumor, Conversation conversation, PublicKey sender)
+            throws ProviderException {
+        String about = Marks.about(rumor);
+        if (about.isEmpty() || !Marks.isReaction(rumor.content())) {
+            dropped.accept("dm.bad-reaction");
+            return false;
+        }
+        Line line = Book.line(tx, account.pubkey(), about);
+        boolean fits = line == null
+                ? knows(tx, conversation, sender)
+                : line.conversation().equals(conversation.id()) && !line.deleted();
+        if (!fits) {
+            dropped.accept("dm.unknown-target");
+        }
+        return fits;
+    }
+
+    /** Takes back what its author may take back; answers the first of it, or nothing. */
+    private String erased(Tx tx, Rumor rumor, Conversation conversation, PublicKey sender) throws ProviderException {
+        PublicKey self = account.pubkey();
+        String first = "";
+        for (String target : Marks.targets(rumor)) {
+            Line line = Book.line(tx, self, target);
+            if (line == null) {
+                if (knows(tx, conversation, sender)) {
+                    Book.put(tx, self, target, new Book.Mark(Book.nextPosition(tx), Kinds.DELETION, sender, ""));
+                } else {
+                    dropped.accept("dm.unknown-target");
+                }
+            } else if (!line.author().equals(sender) || !line.conversation().equals(conversation.id())) {
+                dropped.accept("dm.not-author");
+            } else if (!line.deleted() && line.kind() != Kinds.DELETION) {
+                Marks.erase(tx, self, line);
+                first = first.isEmpty() ? target : first;
+            }
+        }
+        return first;
+    }
+
+    private boolean knows(Tx tx, Conversation conversation, PublicKey sender) throws ProviderException {
+        if (sender.equals(account.pubkey()) || Book.hasSent(tx, conversation.id())) {
+            return true;
+        }
+        for (Book.Contact contact : Book.contacts(tx, account.pubkey())) {
+            if (contact.pubkey().equals(sender)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** The clock gives the milliseconds where it agrees with the date, which alone is bound by every client. */

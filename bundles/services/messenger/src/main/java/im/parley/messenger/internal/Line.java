@@ -4,7 +4,9 @@ import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.outbox.RecordInput;
 import im.parley.outbox.RecordOutput;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.List;
 
 /**
  * A visible message of one account, as kept.
@@ -15,6 +17,9 @@ import java.util.Comparator;
  * @param peer see {@link Room#peer}
  * @param sentAt epoch milliseconds by the writer's clock
  * @param elsewhere written by another device of this account
+ * @param about hex id of the message that it answers, reacts to or deletes; empty if none
+ * @param others everybody in the room but the account itself; empty for a room of two
+ * @param deleted by its author: the text is gone
  * @param device empty for a rumor without a {@link ParleyTag}, as are {@code seq} and {@code clock} 0
  */
 record Line(
@@ -30,16 +35,23 @@ record Line(
         long sentAt,
         String text,
         String schemeId,
+        String about,
+        List<PublicKey> others,
+        boolean deleted,
         String device,
         long seq,
         long clock) {
+    Line {
+        others = List.copyOf(others);
+    }
+
     /** What was written first stands first, as far as its writer's numbers say so; the rest as it became visible. */
     static final Comparator<Line> READING_ORDER = Comparator.comparingLong(Line::place)
             .thenComparing(line -> line.place() == line.position())
             .thenComparingLong(Line::seq)
             .thenComparingLong(Line::position);
 
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     byte[] write() throws ProviderException {
         return new RecordOutput(VERSION)
@@ -57,6 +69,9 @@ record Line(
                 .number(seq)
                 .number(clock)
                 .number(place)
+                .text(about)
+                .texts(others.stream().map(PublicKey::hex).toList())
+                .flag(deleted)
                 .done();
     }
 
@@ -76,6 +91,14 @@ record Line(
         long seq = in.number();
         long clock = in.number();
         long place = in.version() < 2 ? position : in.number();
+        String about = in.version() < 3 ? "" : in.text();
+        List<PublicKey> others = new ArrayList<>();
+        if (in.version() >= 3) {
+            for (String other : in.texts()) {
+                others.add(PublicKey.ofHex(other));
+            }
+        }
+        boolean deleted = in.version() >= 3 && in.flag();
         return new Line(
                 position,
                 place,
@@ -89,6 +112,37 @@ record Line(
                 sentAt,
                 text,
                 schemeId,
+                about,
+                others,
+                deleted,
+                device,
+                seq,
+                clock);
+    }
+
+    /** Everybody else in the room. */
+    List<PublicKey> members() {
+        return others.isEmpty() ? List.of(peer) : others;
+    }
+
+    /** Without what its author took back. */
+    Line erased() {
+        return new Line(
+                position,
+                place,
+                id,
+                conversation,
+                peer,
+                author,
+                outgoing,
+                elsewhere,
+                kind,
+                sentAt,
+                "",
+                schemeId,
+                about,
+                others,
+                true,
                 device,
                 seq,
                 clock);

@@ -125,8 +125,23 @@ public final class NodeMessenger implements Messenger {
     }
 
     @Override
-    public Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException {
+    public Message send(Scope scope, @Nullable String account, List<String> to, String text) throws ProviderException {
         return circle(scope).send(account, to, text);
+    }
+
+    @Override
+    public Message reply(Scope scope, @Nullable String account, String id, String text) throws ProviderException {
+        return circle(scope).reply(account, id, text);
+    }
+
+    @Override
+    public Message react(Scope scope, @Nullable String account, String id, String reaction) throws ProviderException {
+        return circle(scope).react(account, id, reaction);
+    }
+
+    @Override
+    public Message delete(Scope scope, @Nullable String account, String id) throws ProviderException {
+        return circle(scope).delete(account, id);
     }
 
     @Override

@@ -6,6 +6,7 @@ import im.parley.outbox.Outbox.Conversation;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Collection;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.SortedSet;
@@ -17,9 +18,9 @@ import java.util.TreeSet;
  * @param members the account itself included
  */
 record Room(PublicKey self, SortedSet<PublicKey> members) {
-    static Room with(PublicKey self, PublicKey peer) {
+    static Room with(PublicKey self, Collection<PublicKey> others) {
         SortedSet<PublicKey> members = new TreeSet<>(List.of(self));
-        members.add(peer);
+        members.addAll(others);
         return new Room(self, members);
     }
 
@@ -49,6 +50,13 @@ record Room(PublicKey self, SortedSet<PublicKey> members) {
             }
         }
         return self;
+    }
+
+    /** All but the account itself, as a line keeps them: nobody for a room of two. */
+    List<PublicKey> others() {
+        List<PublicKey> others =
+                members.stream().filter(member -> !member.equals(self)).toList();
+        return others.size() > 1 ? others : List.of();
     }
 
     Conversation conversation() {

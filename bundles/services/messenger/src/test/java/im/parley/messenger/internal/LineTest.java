@@ -31,6 +31,9 @@ class LineTest {
         Line line = Line.read(7, before);
         assertEquals(line(7, 7, 3), line);
         assertEquals(line(9, 7, 3), Line.read(9, line(9, 7, 3).write()));
+        Line room = line(9, 9, 3, List.of(KEY, KEY)).erased();
+        assertEquals(room, Line.read(9, room.write()));
+        assertEquals("", room.text());
     }
 
     @Test
@@ -48,7 +51,28 @@ class LineTest {
     }
 
     private static Line line(long position, long place, long seq) {
+        return line(position, place, seq, List.of());
+    }
+
+    private static Line line(long position, long place, long seq, List<PublicKey> others) {
         return new Line(
-                position, place, "id", "conversation", KEY, KEY, false, true, 14, 5_000, "text", "nip17", "d1", seq, 4);
+                position,
+                place,
+                "id",
+                "conversation",
+                KEY,
+                KEY,
+                false,
+                true,
+                14,
+                5_000,
+                "text",
+                "nip17",
+                "",
+                others,
+                false,
+                "d1",
+                seq,
+                4);
     }
 }

@@ -125,17 +125,24 @@ final class Archive implements RelayArchive {
 
     /** Collects what the writer says of one call's events. */
     private static final class Waiting {
+        private static final List<String> GONE = List.of("blocked: deleted", "blocked: vanished", "invalid: expired");
+
         private final CountDownLatch unanswered;
         private final List<Refusal> refused = new ArrayList<>();
         private int stored;
         private int known;
+        private int gone;
 
         Waiting(int lines) {
             unanswered = new CountDownLatch(lines);
         }
 
         synchronized void refused(int index, String reason) {
-            refused.add(new Refusal(index, Drops.code(reason), reason));
+            if (GONE.stream().anyMatch(reason::startsWith)) {
+                gone++;
+            } else {
+                refused.add(new Refusal(index, Drops.code(reason), reason));
+            }
             unanswered.countDown();
         }
 
@@ -195,7 +202,7 @@ final class Archive implements RelayArchive {
             }
             synchronized (this) {
                 refused.sort(Comparator.comparingInt(Refusal::index));
-                return new Report(stored, known, refused);
+                return new Report(stored, known, gone, refused);
             }
         }
     }
