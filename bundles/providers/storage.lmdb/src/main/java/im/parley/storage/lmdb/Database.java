@@ -38,6 +38,9 @@ final class Database implements AutoCloseable {
     /** So that a dead disk is not asked without pause. */
     private static final long RETRY_NANOS = 1_000_000_000L;
 
+    /** A larger file is checked while it is in use: 1 GiB takes a second, or what the disk needs to read it. */
+    private static final long MOST_BYTES_AT_OPENING = 1L << 30;
+
     private final String instance;
     private final Path home;
     private final Path directory;
@@ -47,8 +50,11 @@ final class Database implements AutoCloseable {
     private final FileChannel lock;
     private final Seal seal;
     private final byte[] indexKey;
+    private final long mostBytesAtOpening;
 
     private @Nullable Environment environment;
+    private @Nullable LateCheck lateCheck;
+    private @Nullable ProviderException damage;
     private @Nullable ProviderException lastFailure;
     private long lastFailureNanos;
     private boolean closed;
@@ -61,7 +67,8 @@ final class Database implements AutoCloseable {
             Table[] tables,
             int format,
             Seal seal,
-            byte[] indexKey) {
+            byte[] indexKey,
+            long mostBytesAtOpening) {
         this.instance = instance;
         this.home = home;
         this.lock = lock;
@@ -70,6 +77,7 @@ final class Database implements AutoCloseable {
         this.format = format;
         this.seal = seal;
         this.indexKey = indexKey;
+        this.mostBytesAtOpening = mostBytesAtOpening;
         directory = home.resolve("db");
     }
 
@@ -80,6 +88,18 @@ final class Database implements AutoCloseable {
      * @param format of what is in the tables; a store with a higher one is refused
      */
     static Database open(LmdbEngine engine, ProviderContext context, long mapBytes, Table[] tables, int format)
+            throws ProviderException {
+        return open(engine, context, mapBytes, tables, format, MOST_BYTES_AT_OPENING);
+    }
+
+    /** As above, with the length up to which a file is checked before it is used. */
+    static Database open(
+            LmdbEngine engine,
+            ProviderContext context,
+            long mapBytes,
+            Table[] tables,
+            int format,
+            long mostBytesAtOpening)
             throws ProviderException {
         Path home;
         try {
@@ -102,7 +122,8 @@ final class Database implements AutoCloseable {
                         tables,
                         format,
                         new Seal(key, context.random()),
-                        Seal.derive(key, "parley-lmdb-index-v1", 64));
+                        Seal.derive(key, "parley-lmdb-index-v1", 64),
+                        mostBytesAtOpening);
             } finally {
                 Arrays.fill(key, (byte) 0);
             }
@@ -214,6 +235,9 @@ final class Database implements AutoCloseable {
         if (current != null) {
             return current;
         }
+        if (damage != null) {
+            throw Failures.again(damage);
+        }
         ProviderException failure = lastFailure;
         if (failure != null && System.nanoTime() - lastFailureNanos < RETRY_NANOS) {
             throw Failures.again(failure);
@@ -232,13 +256,16 @@ final class Database implements AutoCloseable {
 
     private Environment openExisting() throws ProviderException {
         Environment opened;
+        Path file = directory.resolve(Environment.FILE);
+        boolean late;
         try {
             // LMDB would make a new, empty file where there is none.
-            Path file = directory.resolve(Environment.FILE);
             if (!Files.isRegularFile(file) || Files.size(file) < 2 * Environment.SMALLEST_PAGE) {
                 throw Failures.corrupt("no file, or the stump of one");
             }
-            opened = Environment.open(directory, mapBytes, tables, Environment.Mode.EXISTING);
+            late = Files.size(file) > mostBytesAtOpening;
+            opened = Environment.open(
+                    directory, mapBytes, tables, late ? Environment.Mode.UNCHECKED : Environment.Mode.EXISTING);
         } catch (IOException e) {
             throw Failures.atOpening(e);
         } catch (LmdbException e) {
@@ -249,14 +276,66 @@ final class Database implements AutoCloseable {
                 checkFacts(txn.get(tables[0], FORMAT), txn.get(tables[0], CHECK));
                 return true;
             });
+            if (late) {
+                // Nobody writes yet, so both see the same commit.
+                lateCheck = new LateCheck(opened, opened.snapshot(), file);
+                lateCheck.start();
+            }
             return opened;
         } catch (LmdbException e) {
+            opened.close();
+            throw Failures.atOpening(e);
+        } catch (IOException e) {
             opened.close();
             throw Failures.atOpening(e);
         } catch (ProviderException | RuntimeException | Error e) {
             opened.close();
             throw e;
         }
+    }
+
+    /** Reads a large file while it is in use; the snapshot keeps what it reads from being written over. */
+    private final class LateCheck extends Thread {
+        private final Environment checked;
+        private final Environment.Txn snapshot;
+        private final PageCheck check;
+        private volatile boolean wanted = true;
+
+        LateCheck(Environment checked, Environment.Txn snapshot, Path file) throws IOException, LmdbException {
+            super("parley-lmdb-check " + instance);
+            setDaemon(true);
+            this.checked = checked;
+            this.snapshot = snapshot;
+            check = checked.pageCheck(file, () -> wanted);
+        }
+
+        @Override
+        public void run() {
+            try (snapshot;
+                    check) {
+                check.check();
+                LOG.debug("{} is whole", instance);
+            } catch (LmdbException e) {
+                found(checked, Failures.of(e));
+            } catch (IOException e) {
+                if (wanted) {
+                    LOG.warn("{} could not be checked for damage: {}", instance, e.toString());
+                }
+            }
+        }
+    }
+
+    /** Nothing is read or written any more from a file that is damaged. */
+    private void found(Environment damaged, ProviderException what) {
+        synchronized (this) {
+            if (environment != damaged) {
+                return;
+            }
+            environment = null;
+            damage = what;
+        }
+        LOG.error("{} is damaged and refuses its service: {}", instance, what.getMessage());
+        damaged.close();
     }
 
     private void checkFacts(byte @Nullable [] written, byte @Nullable [] check) throws ProviderException {
@@ -282,6 +361,9 @@ final class Database implements AutoCloseable {
             return Failures.lost();
         }
         synchronized (this) {
+            if (e.code() == 0 && damage != null) {
+                return Failures.again(damage);
+            }
             return e.code() == 0 && !closed ? Failures.lost() : Failures.of(e);
         }
     }
@@ -293,6 +375,9 @@ final class Database implements AutoCloseable {
                 return;
             }
             environment = null;
+            if (lateCheck != null) {
+                lateCheck.wanted = false;
+            }
             lastFailure = Failures.lost();
             lastFailureNanos = System.nanoTime();
         }
@@ -317,6 +402,7 @@ final class Database implements AutoCloseable {
     @Override
     public void close() {
         Environment last;
+        LateCheck checking;
         synchronized (this) {
             if (closed) {
                 return;
@@ -324,6 +410,10 @@ final class Database implements AutoCloseable {
             closed = true;
             last = environment;
             environment = null;
+            checking = lateCheck;
+        }
+        if (checking != null) {
+            stop(checking);
         }
         if (last != null) {
             last.close();
@@ -331,6 +421,23 @@ final class Database implements AutoCloseable {
         seal.close();
         Arrays.fill(indexKey, (byte) 0);
         release(lock);
+    }
+
+    /** Waits for the page that it reads. */
+    private static void stop(LateCheck check) {
+        check.wanted = false;
+        boolean interrupted = false;
+        while (true) {
+            try {
+                check.join();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     static byte[] ascii(String text) {

@@ -27,6 +27,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.lwjgl.util.lmdb.LMDB;
 import org.lwjgl.util.lmdb.MDBEnvInfo;
@@ -55,6 +56,7 @@ final class Environment implements AutoCloseable {
 
     static final int MOST_READERS = 1_024;
     private static final int OWNER_ONLY = 0600;
+    private static final int EIO = 5;
 
     /** A {@code MDB_val}: size, address. */
     private static final int VALUE = 2 * Long.BYTES;
@@ -65,6 +67,7 @@ final class Environment implements AutoCloseable {
     private final ReentrantReadWriteLock life = new ReentrantReadWriteLock();
     private final Semaphore readers = new Semaphore(MOST_READERS, true);
     private final int[] handles;
+    private final PageSums sums = new PageSums();
 
     /** Transactions with something native; guarded by itself. */
     private final Set<Txn> open = new HashSet<>();
@@ -84,8 +87,10 @@ final class Environment implements AutoCloseable {
     enum Mode {
         /** Makes file and tables. */
         CREATE,
-        /** All must be there. */
-        EXISTING
+        /** All must be there and whole: each page is read. */
+        EXISTING,
+        /** All must be there; whoever opens it does the {@link #pageCheck}. */
+        UNCHECKED
     }
 
     /**
@@ -105,6 +110,9 @@ final class Environment implements AutoCloseable {
         Environment environment = new Environment(env, tables.length);
         try {
             environment.open(directory, mapBytes);
+            if (mode == Mode.EXISTING) {
+                environment.checkNow(directory.resolve(FILE));
+            }
             environment.openTables(tables, mode);
             return environment;
         } catch (LmdbException | RuntimeException | Error e) {
@@ -117,6 +125,7 @@ final class Environment implements AutoCloseable {
         check(LMDB.nmdb_env_set_mapsize(address, mapBytes));
         check(LMDB.nmdb_env_set_maxdbs(address, handles.length));
         check(LMDB.nmdb_env_set_maxreaders(address, MOST_READERS));
+        check(sums.writtenBy(address));
         ByteBuffer path = memUTF8(directory.toString());
         try {
             check(LMDB.nmdb_env_open(address, memAddress(path), LMDB.MDB_NOTLS, OWNER_ONLY));
@@ -128,17 +137,45 @@ final class Environment implements AutoCloseable {
 
     /** A page that the file lost its end with would be read beyond the file, which ends the process. */
     private void checkLength(Path file) throws LmdbException {
-        long facts = nmemAllocChecked(Math.max(MDBEnvInfo.SIZEOF, MDBStat.SIZEOF));
+        long facts = nmemAllocChecked(MDBEnvInfo.SIZEOF);
         try {
             check(LMDB.nmdb_env_info(address, facts));
             long pages = MDBEnvInfo.nme_last_pgno(facts) + 1;
-            check(LMDB.nmdb_env_stat(address, facts));
-            long pageBytes = Integer.toUnsignedLong(MDBStat.nms_psize(facts));
-            if (pages < 2 || Files.size(file) / pageBytes < pages) {
+            if (pages < 2 || Files.size(file) / pageBytes() < pages) {
                 throw failure(LMDB.MDB_CORRUPTED);
             }
         } catch (IOException e) {
             throw failure(LMDB.MDB_CORRUPTED);
+        } finally {
+            nmemFree(facts);
+        }
+    }
+
+    private void checkNow(Path file) throws LmdbException {
+        try (PageCheck check = pageCheck(file, () -> true)) {
+            check.readAhead();
+            check.check();
+        } catch (IOException e) {
+            throw new LmdbException(EIO, "the file could not be read");
+        }
+    }
+
+    /**
+     * A check of the pages of the newest commit, to be done and closed by the caller, who keeps a snapshot of that commit
+     * meanwhile.
+     *
+     * @param file of this environment
+     * @param wanted false ends it
+     */
+    PageCheck pageCheck(Path file, BooleanSupplier wanted) throws IOException, LmdbException {
+        return new PageCheck(file, pageBytes(), wanted);
+    }
+
+    private int pageBytes() throws LmdbException {
+        long facts = nmemAllocChecked(MDBStat.SIZEOF);
+        try {
+            check(LMDB.nmdb_env_stat(address, facts));
+            return MDBStat.nms_psize(facts);
         } finally {
             nmemFree(facts);
         }
@@ -188,6 +225,7 @@ final class Environment implements AutoCloseable {
                 idle.clear();
             }
             LMDB.nmdb_env_close(address);
+            sums.close();
             address = NULL;
         } finally {
             life.writeLock().unlock();

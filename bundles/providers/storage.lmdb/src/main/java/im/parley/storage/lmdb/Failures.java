@@ -3,6 +3,7 @@ package im.parley.storage.lmdb;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import java.io.IOException;
+import java.util.Objects;
 import java.util.Set;
 import org.lwjgl.util.lmdb.LMDB;
 
@@ -58,7 +59,7 @@ final class Failures {
             return readOnly();
         }
         if (CORRUPT.contains(code)) {
-            return corrupt("LMDB error " + code);
+            return corrupt(Objects.requireNonNull(e.getMessage()));
         }
         return new ProviderException(
                 Kind.UNAVAILABLE,

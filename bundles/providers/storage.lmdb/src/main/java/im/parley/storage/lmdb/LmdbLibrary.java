@@ -15,6 +15,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.lwjgl.system.Configuration;
 import org.lwjgl.util.lmdb.LMDB;
+import org.lwjgl.util.lmdb.MDBSumFunc;
 
 /**
  * The native libraries that this bundle carries for the machine it runs on: LWJGL's and, with LMDB in it, LWJGL's for LMDB.
@@ -56,6 +57,7 @@ final class LmdbLibrary {
                 Configuration.BUNDLED_LIBRARY_NAME_MAPPER.set(path);
                 Configuration.MEMORY_ALLOCATOR.set("system");
                 LMDB.mdb_strerror(0);
+                prepareFunctions();
             } finally {
                 remove(copies);
             }
@@ -64,6 +66,26 @@ final class LmdbLibrary {
         } catch (LinkageError e) {
             throw unavailable(
                     "the system did not load the library (a directory without execution, or another C library)", e);
+        }
+    }
+
+    /** LWJGL's classes for functions leave a thread local with the thread that initialises them, so that one ends at once. */
+    private static void prepareFunctions() {
+        Thread preparing =
+                new Thread(() -> MDBSumFunc.create((source, target, key) -> {}).free(), "parley-lmdb-functions");
+        preparing.setDaemon(true);
+        preparing.start();
+        boolean interrupted = false;
+        while (true) {
+            try {
+                preparing.join();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Kills a writing process with SIGKILL again and again, and asks the next one what is left. */
 @Timeout(600)
 class CrashTest {
-    private static final int EVENT_CYCLES = Integer.getInteger("parley.crash.cycles", 40);
+    private static final int EVENT_CYCLES = Integer.getInteger("parley.crash.cycles", 10);
     private static final int RECORD_CYCLES = Math.max(1, EVENT_CYCLES / 4);
 
     @TempDir

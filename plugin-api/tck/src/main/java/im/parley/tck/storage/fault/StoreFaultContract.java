@@ -37,7 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(7_200)
 public abstract class StoreFaultContract {
-    private static final int KILLS = Integer.getInteger("parley.fault.kills", 40);
+    private static final int KILLS = Integer.getInteger("parley.fault.kills", 10);
     private static final int POWER_CUTS = Integer.getInteger("parley.fault.powercuts", 6);
     private static final int WRITE_FAULTS = Integer.getInteger("parley.fault.writefaults", 1);
     private static final int DAMAGES = Integer.getInteger("parley.fault.damages", 20);
