@@ -226,6 +226,10 @@ final class InboxCommand extends BaseCommand {
         if (ids) {
             line.append(' ').append(begin(Answer.text(message, "id")));
         }
+        long expires = Answer.number(message, "expires");
+        if (expires > 0) {
+            line.append(" until ").append(Plain.time(expires * 1_000));
+        }
         if (!about.isEmpty()) {
             line.append(" answers ").append(about);
         }

@@ -86,6 +86,7 @@ public final class Main {
         commands.put("send", () -> new CommandLine(new SendCommand(invocation)));
         commands.put("reply", () -> new CommandLine(new MessageCommands.Reply(invocation)));
         commands.put("react", () -> new CommandLine(new MessageCommands.React(invocation)));
+        commands.put("vanish", () -> new CommandLine(new MessageCommands.Vanish(invocation)));
         commands.put("delete", () -> new CommandLine(new MessageCommands.Delete(invocation)));
         commands.put("inbox", () -> new CommandLine(new InboxCommand(invocation)));
         commands.put("ledger", () -> new CommandLine(new LedgerCommand(invocation)));

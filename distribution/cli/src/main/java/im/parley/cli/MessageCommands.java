@@ -1,7 +1,11 @@
 package im.parley.cli;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -64,6 +68,95 @@ final class MessageCommands {
         @Override
         int run() throws Failure {
             return act("message.react", Map.of("reaction", reaction), "Your reaction goes to");
+        }
+    }
+
+    @Command(
+            name = "vanish",
+            description =
+                    "Says after what time messages that you write to somebody from now on are wiped, here and there; without"
+                            + " a time it tells.")
+    static final class Vanish extends BaseCommand {
+        private static final Pattern TIME = Pattern.compile("(\\d{1,8})([smhd])");
+
+        @Parameters(
+                index = "0",
+                paramLabel = "WITH",
+                description = "A contact, an own identity, an npub or an nprofile.")
+        private String with = "";
+
+        @Parameters(
+                index = "1",
+                arity = "0..1",
+                paramLabel = "TIME",
+                description = "For example 30s, 5m, 12h or 7d; off for never. 5 seconds to 365 days.")
+        private @Nullable String time;
+
+        @Option(
+                names = "--and",
+                paramLabel = "NAME",
+                description = "One more, up to 8 times: the room of these people.")
+        private List<String> others = new ArrayList<>();
+
+        @Option(names = "--as", paramLabel = "IDENTITY", description = "Whose messages.")
+        private @Nullable String as;
+
+        Vanish(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure {
+            Map<String, Object> params = ContactCommands.as(as);
+            SecretKeys.refuseAsAddress("The timer was not set.", with);
+            params.put("with", with);
+            if (!others.isEmpty()) {
+                params.put("and", String.join("\n", others));
+            }
+            if (time != null) {
+                params.put("seconds", seconds(time));
+            }
+            Map<String, Object> answer = ask("message.timer", params);
+            long seconds = Answer.number(answer, "seconds");
+            show(
+                    answer,
+                    seconds == 0
+                            ? "What you write there stays."
+                            : "What you write there is wiped " + words(seconds)
+                                    + " later, here and wherever a client keeps to it.");
+            return Exit.OK;
+        }
+
+        private static long seconds(String time) throws Failure {
+            if (time.equals("off")) {
+                return 0;
+            }
+            Matcher parts = TIME.matcher(time);
+            if (!parts.matches()) {
+                throw Failure.usage("TIME is " + Plain.line(time) + "; it is for example 30s, 5m, 12h, 7d or off.");
+            }
+            long number = Long.parseLong(parts.group(1));
+            return switch (parts.group(2)) {
+                case "s" -> number;
+                case "m" -> number * 60;
+                case "h" -> number * 3_600;
+                default -> number * 86_400;
+            };
+        }
+
+        private static String words(long seconds) {
+            long[] lengths = {86_400, 3_600, 60};
+            String[] names = {"day", "hour", "minute"};
+            for (int i = 0; i < lengths.length; i++) {
+                if (seconds % lengths[i] == 0) {
+                    return many(seconds / lengths[i], names[i]);
+                }
+            }
+            return many(seconds, "second");
+        }
+
+        private static String many(long number, String name) {
+            return number + " " + name + (number == 1 ? "" : "s");
         }
     }
 

@@ -43,7 +43,7 @@ class ConversationTest {
                 + "\",\"peer\":\"bb\",\"peerName\":\"" + peer + "\",\"outgoing\":" + outgoing
                 + ",\"sentAt\":0,\"text\":\"" + text + "\",\"state\":\"" + (outgoing ? "queued" : "received")
                 + "\",\"what\":\"text\",\"about\":\"\",\"room\":\"r\",\"members\":[\"" + peer
-                + "\"],\"reactions\":[],\"deleted\":false}";
+                + "\"],\"reactions\":[],\"deleted\":false,\"expires\":0}";
     }
 
     private static String messages(String... messages) {

@@ -72,6 +72,7 @@ final class Answers {
                     "message.unknown",
                     "./parley inbox --ids shows the ids of messages, ./parley ledger those of what you sent."),
             Map.entry("message.not-yours", "Ask its writer to delete it."),
+            Map.entry("timer.out-of-range", "Give for example 30s, 5m, 12h, 7d or off."),
             Map.entry("reaction.bad", "Give one picture or a short word."),
             Map.entry("reaction.known", "./parley inbox shows the reactions of each message."),
             Map.entry("room.too-many", "Name fewer people; a message to each of them reaches more."),

@@ -66,7 +66,8 @@ public final class Schema {
             "room", TEXT.described("the same for all messages among the same people"),
             "members", listOf(TEXT).described("everybody in the room but the account"),
             "reactions", listOf(object("by", TEXT, "content", TEXT)).described("oldest first"),
-            "deleted", FLAG.described("by its author"));
+            "deleted", FLAG.described("by its author"),
+            "expires", NUMBER.described("epoch seconds at which it is wiped; 0 for never"));
 
     private static final Shape STATE = object(
             "position", NUMBER,
@@ -622,6 +623,18 @@ public final class Schema {
                 MESSAGE,
                 codes("message.not-yours", "message.unknown", "message.ambiguous", "account.ambiguous"),
                 message,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "message.timer",
+                "How long after they are written messages to these people are wiped; sets it if seconds is given.",
+                "The timer was not set",
+                object("seconds", NUMBER.described("0 for never")),
+                codes("timer.out-of-range", "recipient.unknown", "room.too-many", "account.ambiguous"),
+                required("with", Type.TEXT, "contact, own identity, npub or nprofile"),
+                optional("and", Type.TEXT, "up to 8 more, one in a line: the room of these people"),
+                optional("seconds", Type.NUMBER, "5 to 31536000, or 0 for never"),
                 ACCOUNT_PARAM);
         add(
                 Access.USER,

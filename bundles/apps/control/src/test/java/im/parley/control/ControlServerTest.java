@@ -272,6 +272,7 @@ class ControlServerTest {
                     Map.entry("message.reply", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"text\":\"x\"}"),
                     Map.entry("message.react", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"reaction\":\"+\"}"),
                     Map.entry("message.delete", "{\"message\":\"" + FakeMessenger.id(0) + "\"}"),
+                    Map.entry("message.timer", "{\"with\":\"bob\",\"seconds\":60}"),
                     Map.entry("message.list", "{}"),
                     Map.entry("message.follow", "{}"),
                     Map.entry("ledger.get", "{}"),

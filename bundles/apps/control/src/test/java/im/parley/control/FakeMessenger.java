@@ -8,6 +8,7 @@ import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
 import im.parley.protocol.Nip19;
 import java.net.URI;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -59,7 +60,8 @@ final class FakeMessenger implements Messenger, Ledger {
                             old.room(),
                             old.members(),
                             old.reactions(),
-                            old.deleted()));
+                            old.deleted(),
+                            old.expires()));
         }
     }
 
@@ -176,11 +178,17 @@ final class FakeMessenger implements Messenger, Ledger {
                     "room",
                     to,
                     List.of(),
-                    false);
+                    false,
+                    0);
             messages.add(message);
         }
         listeners.forEach(listener -> listener.accept(message));
         return message;
+    }
+
+    @Override
+    public long timer(Scope scope, @Nullable String account, List<String> with, @Nullable Duration after) {
+        return after == null ? 60 : after.toSeconds();
     }
 
     @Override

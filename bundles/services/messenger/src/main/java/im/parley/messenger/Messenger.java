@@ -4,6 +4,7 @@ import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import java.net.URI;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -18,6 +19,11 @@ import org.osgi.annotation.versioning.ProviderType;
 public interface Messenger {
     /** Longest text of one message, in UTF-8 bytes. */
     int MAX_TEXT_BYTES = 32 * 1024;
+
+    /** How soon a message may vanish, and how late. */
+    Duration LEAST_TIMER = Duration.ofSeconds(5);
+
+    Duration MOST_TIMER = Duration.ofDays(365);
 
     /** Most people in a room, beside the account itself (NIP-17). */
     int MAX_OTHERS = 9;
@@ -107,6 +113,19 @@ public interface Messenger {
     default Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException {
         return send(scope, account, List.of(to), text);
     }
+
+    /**
+     * How long after they are written this account's messages to these people are wiped, here and at everybody whose client
+     * keeps to it (an {@code expiration} tag in message, seal and wrap, NIP-17 and NIP-40). Counts for what is written from
+     * then on. What others write carries the time that they chose.
+     *
+     * @param with as for {@link #send}
+     * @param after {@link #LEAST_TIMER} to {@link #MOST_TIMER}, zero for never; null to ask only
+     * @return seconds; 0 for never
+     * @throws ProviderException {@code REJECTED timer.out-of-range}, else as {@link #send}
+     */
+    long timer(Scope scope, @Nullable String account, List<String> with, @Nullable Duration after)
+            throws ProviderException;
 
     /**
      * Answers a message, in its room (NIP-17: an {@code e} tag names it).
@@ -205,6 +224,7 @@ public interface Messenger {
      * @param members names of everybody in the room but the account
      * @param reactions to it, oldest first
      * @param deleted whether its author took it back, so that its text is gone
+     * @param expires epoch seconds at which it is wiped; 0 for never
      */
     record Message(
             long position,
@@ -221,7 +241,8 @@ public interface Messenger {
             String room,
             List<String> members,
             List<Reaction> reactions,
-            boolean deleted) {
+            boolean deleted,
+            long expires) {
         public Message {
             members = List.copyOf(members);
             reactions = List.copyOf(reactions);

@@ -31,6 +31,8 @@ import im.parley.api.storage.SpaceId;
  * RECEIVING        conversation, key, device  -          last sequence number shown
  * GAPS             conversation, key, device  seq        what was shown last before it, and the place of the missing ones
  * MARKS            account key, rumor id      position   what another rumor says about it: a reaction, or that it is deleted
+ * TIMERS           conversation id            -          seconds after which what is written there is wiped
+ * EXPIRIES         account key                seconds, position   a message that is wiped then
  * </pre>
  */
 public final class CircleRecords {
@@ -54,6 +56,8 @@ public final class CircleRecords {
     public static final int RECEIVING = 26;
     public static final int GAPS = 27;
     public static final int MARKS = 28;
+    public static final int TIMERS = 29;
+    public static final int EXPIRIES = 30;
 
     private CircleRecords() {}
 

@@ -16,6 +16,7 @@ import im.parley.relayclient.RelayHealth;
 import im.parley.vault.Vault;
 import java.net.URI;
 import java.text.Normalizer;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -76,6 +77,7 @@ public final class MessengerMethods implements MethodGroup {
                 "message.reply",
                 "message.react",
                 "message.delete",
+                "message.timer",
                 "message.list",
                 "message.follow",
                 "ledger.get",
@@ -96,12 +98,13 @@ public final class MessengerMethods implements MethodGroup {
             case "relay.add" -> addRelay(account, call.text("url"));
             case "relay.remove" -> removeRelay(account, call.text("url"));
             case "relay.list" -> relays();
-            case "message.send" -> message(send(account, recipients(call), readable(call.text("text"))));
+            case "message.send" -> message(send(account, people(call, "to"), readable(call.text("text"))));
             case "message.reply" ->
                 message(messenger.reply(CIRCLE, account, call.text("message"), readable(call.text("text"))));
             case "message.react" ->
                 message(messenger.react(CIRCLE, account, call.text("message"), call.text("reaction")));
             case "message.delete" -> message(messenger.delete(CIRCLE, account, call.text("message")));
+            case "message.timer" -> timer(call, account);
             case "message.list" -> messages(call, account);
             case "message.follow" -> follow(call, account);
             case "drops.list" -> Map.of("drops", drops());
@@ -228,8 +231,8 @@ public final class MessengerMethods implements MethodGroup {
     }
 
     /** The first alone, and whoever else is in the room, one in a line. */
-    private static List<String> recipients(Call call) throws ControlException {
-        List<String> to = new ArrayList<>(List.of(call.text("to")));
+    private static List<String> people(Call call, String first) throws ControlException {
+        List<String> to = new ArrayList<>(List.of(call.text(first)));
         String others = call.optionalText("and");
         if (others != null) {
             others.lines().filter(line -> !line.isBlank()).forEach(to::add);
@@ -243,6 +246,17 @@ public final class MessengerMethods implements MethodGroup {
             ForeignAddress.refuseSecretKey(each);
         }
         return messenger.send(CIRCLE, account, to, text);
+    }
+
+    private Map<String, Object> timer(Call call, @Nullable String account) throws ProviderException, ControlException {
+        List<String> with = people(call, "with");
+        for (String each : with) {
+            ForeignAddress.refuseSecretKey(each);
+        }
+        Duration after = call.has("seconds")
+                ? Duration.ofSeconds(call.number("seconds", 0, Messenger.MOST_TIMER.toSeconds(), 0))
+                : null;
+        return Map.of("seconds", messenger.timer(CIRCLE, account, with, after));
     }
 
     private static String readable(String text) throws ControlException {
@@ -387,6 +401,7 @@ public final class MessengerMethods implements MethodGroup {
                         .map(reaction -> Map.of("by", reaction.by(), "content", reaction.content()))
                         .toList());
         shown.put("deleted", message.deleted());
+        shown.put("expires", message.expires());
         return shown;
     }
 }

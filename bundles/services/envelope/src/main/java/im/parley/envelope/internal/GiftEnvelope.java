@@ -42,6 +42,9 @@ import org.osgi.service.component.annotations.Reference;
 public final class GiftEnvelope implements Envelope {
     static final String PID = "im.parley.envelope";
     /** Seal and wrap are dated back by up to this much, each on its own (NIP-59). */
+    /** Seconds by which a layer may outlive its message. */
+    private static final long MOST_LATER = 3_600;
+
     static final Duration BACKDATE = Duration.ofDays(2);
 
     private final Slot<Secp256k1> curve;
@@ -233,8 +236,17 @@ public final class GiftEnvelope implements Envelope {
         return plaintext;
     }
 
-    private static List<List<String>> expires(@Nullable Long expiration) {
-        return expiration == null ? List.of() : List.of(List.of("expiration", Long.toString(expiration)));
+    /**
+     * Never before that time, and a little later by chance: two layers, or the copies of one message, shall not be known by
+     * a number they share.
+     */
+    private List<List<String>> expires(@Nullable Long expiration) {
+        if (expiration == null) {
+            return List.of();
+        }
+        long left = Math.max(0, expiration - clock.instant().getEpochSecond());
+        long later = random.nextLong(Math.min(MOST_LATER, left / 4) + 1);
+        return List.of(List.of("expiration", Long.toString(expiration + later)));
     }
 
     private long backdated() {

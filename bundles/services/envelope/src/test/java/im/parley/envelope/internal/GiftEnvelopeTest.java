@@ -74,12 +74,22 @@ class GiftEnvelopeTest {
         Rumor rumor = rumor(alice, "soon gone");
         Event wrap = done(envelope.wrap(alice, rumor, bob.publicKey(), true, NOW + 60));
         assertEquals(21059, wrap.kind());
-        assertEquals(
-                List.of(List.of("p", bob.publicKey().hex()), List.of("expiration", Long.toString(NOW + 60))),
-                wrap.tags());
+        assertEquals(List.of("p", bob.publicKey().hex()), wrap.tags().get(0));
+        assertEquals(2, wrap.tags().size());
         Event seal = EventReader.read(bob.decrypt(wrap.pubkey(), wrap.content()));
-        assertEquals(List.of(List.of("expiration", Long.toString(NOW + 60))), seal.tags());
+        assertEquals(1, seal.tags().size());
         assertEquals(rumor, done(envelope.unwrap(bob, wrap)).rumor());
+        Set<Long> times = new HashSet<>();
+        for (int i = 0; i < 20; i++) {
+            Event other = done(envelope.wrap(alice, rumor, bob.publicKey(), false, NOW + 60));
+            Event inside = EventReader.read(bob.decrypt(other.pubkey(), other.content()));
+            for (Event layer : List.of(other, inside)) {
+                long time = Long.parseLong(layer.tagValues("expiration").get(0));
+                assertTrue(time >= NOW + 60 && time <= NOW + 75, "never before, and not much later: " + time);
+                times.add(time);
+            }
+        }
+        assertTrue(times.size() > 5, "each layer has its own: " + times);
     }
 
     @Test

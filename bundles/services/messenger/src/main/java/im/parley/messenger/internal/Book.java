@@ -3,6 +3,7 @@ package im.parley.messenger.internal;
 import static im.parley.outbox.CircleRecords.ACCOUNTS;
 import static im.parley.outbox.CircleRecords.CONTACTS;
 import static im.parley.outbox.CircleRecords.COUNTERS;
+import static im.parley.outbox.CircleRecords.EXPIRIES;
 import static im.parley.outbox.CircleRecords.FRONTIERS;
 import static im.parley.outbox.CircleRecords.GAPS;
 import static im.parley.outbox.CircleRecords.MARKS;
@@ -11,6 +12,7 @@ import static im.parley.outbox.CircleRecords.PEERS;
 import static im.parley.outbox.CircleRecords.RECEIVING;
 import static im.parley.outbox.CircleRecords.RUMORS_SEEN;
 import static im.parley.outbox.CircleRecords.SENDING;
+import static im.parley.outbox.CircleRecords.TIMERS;
 import static im.parley.outbox.CircleRecords.UNSHOWN;
 import static im.parley.outbox.CircleRecords.WRAPS_SEEN;
 
@@ -192,13 +194,57 @@ final class Book {
 
     static void put(Tx tx, PublicKey account, Line line) throws ProviderException {
         tx.put(RecordKey.of(MESSAGES, account.hex(), line.position()), line.write());
+        if (line.expires() > 0) {
+            tx.put(RecordKey.of(EXPIRIES, account.hex(), line.expires(), line.position()), new RecordOutput(1).done());
+        }
+    }
+
+    /** The message at that position; null if there is none. */
+    static @Nullable Line at(Tx tx, PublicKey account, long position) throws ProviderException {
+        byte @Nullable [] value = tx.get(RecordKey.of(MESSAGES, account.hex(), position));
+        return value == null ? null : Line.read(position, value);
+    }
+
+    static void remove(Tx tx, PublicKey account, Line line) throws ProviderException {
+        tx.delete(RecordKey.of(MESSAGES, account.hex(), line.position()));
+        if (line.expires() > 0) {
+            tx.delete(RecordKey.of(EXPIRIES, account.hex(), line.expires(), line.position()));
+        }
+    }
+
+    /** Those whose time is over, the longest first. */
+    static List<Line> over(Tx tx, PublicKey account, long nowSeconds, int limit) throws ProviderException {
+        List<Line> over = new ArrayList<>();
+        byte[] to = RecordKey.order(nowSeconds + 1);
+        for (Item item : tx.scan(new RecordKey.Range(EXPIRIES, account.hex(), new byte[0], to), false, limit)) {
+            ByteBuffer order = ByteBuffer.wrap(item.order());
+            long expires = order.getLong();
+            long position = order.getLong();
+            Line line = at(tx, account, position);
+            if (line == null) {
+                tx.delete(RecordKey.of(EXPIRIES, account.hex(), expires, position));
+            } else {
+                over.add(line);
+            }
+        }
+        return over;
+    }
+
+    /** Seconds; 0 if what is written there stays. */
+    static long timer(Tx tx, String conversation) throws ProviderException {
+        return number(tx, RecordKey.of(TIMERS, conversation));
+    }
+
+    static void putTimer(Tx tx, String conversation, long seconds) throws ProviderException {
+        tx.put(
+                RecordKey.of(TIMERS, conversation),
+                new RecordOutput(1).number(seconds).done());
     }
 
     /** The message of that id; null if it is not shown. */
     static @Nullable Line line(Tx tx, PublicKey account, String rumor) throws ProviderException {
         long position = number(tx, RecordKey.of(RUMORS_SEEN, account.hex() + rumor));
-        byte @Nullable [] value = position == 0 ? null : tx.get(RecordKey.of(MESSAGES, account.hex(), position));
-        return value == null ? null : Line.read(position, value);
+        return position == 0 ? null : at(tx, account, position);
     }
 
     static List<Line> after(Tx tx, PublicKey account, long position, int limit) throws ProviderException {

@@ -67,6 +67,7 @@ final class Circle implements OutboxHost {
     /** A larger rumor would make a seal that some peers cannot read: 65,535 bytes, after padding and base64. */
     private static final int MAX_RUMOR_BYTES = 40_960;
 
+    private static final int WIPED_AT_ONCE = 100;
     private static final int ID_LENGTH = 64;
     private static final int LEAST_OF_ID = 4;
     /** Messages among which one is found by the beginning of its id. */
@@ -172,6 +173,9 @@ final class Circle implements OutboxHost {
                 now.add(account.pubkey());
             }
         }
+        for (Account account : accounts) {
+            wipe(account.pubkey());
+        }
         Set<PublicKey> before = unlocked;
         unlocked = now;
         inboxes.keep(open);
@@ -180,6 +184,21 @@ final class Circle implements OutboxHost {
                 lists.hurry(account.pubkey());
             }
         }
+    }
+
+    /** Takes away what has had its time, also what had it while the node was off. */
+    private void wipe(PublicKey account) throws ProviderException {
+        long now = services.clock().instant().getEpochSecond();
+        int wiped;
+        do {
+            wiped = space.transact(tx -> {
+                List<Line> over = Book.over(tx, account, now, WIPED_AT_ONCE);
+                for (Line line : over) {
+                    Marks.wipe(tx, account, line);
+                }
+                return over.size();
+            });
+        } while (wiped == WIPED_AT_ONCE);
     }
 
     /** This node's relay may listen elsewhere than when the accounts were made. */
@@ -646,19 +665,41 @@ final class Circle implements OutboxHost {
     Message send(@Nullable String wanted, List<String> to, String text) throws ProviderException {
         check(text);
         return compose(wanted, (tx, account) -> {
-            Set<PublicKey> others = new LinkedHashSet<>();
-            for (String each : to) {
-                others.add(recipient(tx, account, each));
-            }
-            if (others.size() > 1) {
-                others.remove(account.pubkey());
-            }
-            if (others.isEmpty() || others.size() > Messenger.MAX_OTHERS) {
-                throw rejected(
-                        "room.too-many", "A room has 1 to " + Messenger.MAX_OTHERS + " others. Name fewer people.");
-            }
+            Set<PublicKey> others = others(tx, account, to);
             return new Draft(Room.with(account.pubkey(), others), List.copyOf(others), Kinds.TEXT, List.of(), text, "");
         });
+    }
+
+    long timer(@Nullable String wanted, List<String> with, @Nullable Duration after) throws ProviderException {
+        if (after != null
+                && !after.isZero()
+                && (after.compareTo(Messenger.LEAST_TIMER) < 0 || after.compareTo(Messenger.MOST_TIMER) > 0)) {
+            throw rejected("timer.out-of-range", "Messages can vanish after 5 seconds to 365 days, or never.");
+        }
+        return space.transact(tx -> {
+            Account account = pick(tx, wanted);
+            String conversation = Room.with(account.pubkey(), others(tx, account, with))
+                    .conversation()
+                    .id();
+            if (after != null) {
+                Book.putTimer(tx, conversation, after.toSeconds());
+            }
+            return Book.timer(tx, conversation);
+        });
+    }
+
+    private Set<PublicKey> others(Tx tx, Account account, List<String> names) throws ProviderException {
+        Set<PublicKey> others = new LinkedHashSet<>();
+        for (String each : names) {
+            others.add(recipient(tx, account, each));
+        }
+        if (others.size() > 1) {
+            others.remove(account.pubkey());
+        }
+        if (others.isEmpty() || others.size() > Messenger.MAX_OTHERS) {
+            throw rejected("room.too-many", "A room has 1 to " + Messenger.MAX_OTHERS + " others. Name fewer people.");
+        }
+        return others;
     }
 
     Message reply(@Nullable String wanted, String id, String text) throws ProviderException {
@@ -767,12 +808,24 @@ final class Circle implements OutboxHost {
                     HybridClock.tick(tx, moment.epochMillis()));
             List<List<String>> tags = new ArrayList<>(draft.tags());
             tags.add(tag.tag());
+            long timer = draft.kind() == Kinds.DELETION ? 0 : Book.timer(tx, conversation.id());
+            long expires = timer == 0 ? 0 : moment.epochSeconds() + timer;
+            if (expires > 0) {
+                tags.add(List.of("expiration", Long.toString(expires)));
+            }
             Stepped stepped = services.outbox()
                     .step(
                             tx,
                             scope,
                             conversation,
-                            new Input.Send(moment, self, draft.to(), draft.kind(), tags, draft.content(), null));
+                            new Input.Send(
+                                    moment,
+                                    self,
+                                    draft.to(),
+                                    draft.kind(),
+                                    tags,
+                                    draft.content(),
+                                    expires == 0 ? null : expires));
             Rumor rumor = rumor(stepped);
             long position = Book.nextPosition(tx);
             Line line = new Line(
@@ -791,6 +844,7 @@ final class Circle implements OutboxHost {
                     draft.about(),
                     draft.room().others(),
                     false,
+                    expires,
                     tag.device(),
                     tag.seq(),
                     tag.clock());
@@ -913,12 +967,16 @@ final class Circle implements OutboxHost {
             throw new IllegalArgumentException("limit is 1 to 1,000");
         }
         record Of(Account account, Line line) {}
+        long now = services.clock().instant().getEpochSecond();
         return space.transact(tx -> {
             List<Account> accounts = wanted == null ? Book.accounts(tx) : List.of(pick(tx, wanted));
             List<Of> all = new ArrayList<>();
             for (Account account : accounts) {
                 for (Line line : lines.of(tx, account)) {
-                    all.add(new Of(account, line));
+                    // The wiping comes a moment later.
+                    if (!line.isOver(now)) {
+                        all.add(new Of(account, line));
+                    }
                 }
             }
             all.sort(Comparator.comparingLong(of -> of.line().position()));
@@ -985,7 +1043,8 @@ final class Circle implements OutboxHost {
                 line.conversation(),
                 line.members().stream().map(member -> named(member, names)).toList(),
                 reactions,
-                line.deleted());
+                line.deleted(),
+                line.expires());
     }
 
     private static String named(PublicKey person, Map<PublicKey, String> names) {

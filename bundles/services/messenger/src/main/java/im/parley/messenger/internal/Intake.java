@@ -456,6 +456,11 @@ final class Intake {
         }
         Conversation conversation = room.conversation();
         String about = Marks.about(rumor);
+        long expires = Marks.expires(rumor);
+        if (expires > 0 && expires <= nowMillis / 1000) {
+            Book.putRumorSeen(tx, self, rumor.id(), 0);
+            return;
+        }
         boolean shows = switch (rumor.kind()) {
             case Kinds.TEXT, Kinds.FILE -> true;
             case Kinds.REACTION -> isReaction(tx, rumor, conversation, deliver.sender());
@@ -490,6 +495,7 @@ final class Intake {
                 about,
                 room.others(),
                 false,
+                expires,
                 tag == null ? "" : tag.device(),
                 tag == null ? 0 : tag.seq(),
                 tag == null ? 0 : tag.clock());

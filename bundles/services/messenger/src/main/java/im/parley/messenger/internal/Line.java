@@ -20,6 +20,7 @@ import java.util.List;
  * @param about hex id of the message that it answers, reacts to or deletes; empty if none
  * @param others everybody in the room but the account itself; empty for a room of two
  * @param deleted by its author: the text is gone
+ * @param expires epoch seconds at which it is wiped; 0 for never
  * @param device empty for a rumor without a {@link ParleyTag}, as are {@code seq} and {@code clock} 0
  */
 record Line(
@@ -38,6 +39,7 @@ record Line(
         String about,
         List<PublicKey> others,
         boolean deleted,
+        long expires,
         String device,
         long seq,
         long clock) {
@@ -51,7 +53,7 @@ record Line(
             .thenComparingLong(Line::seq)
             .thenComparingLong(Line::position);
 
-    private static final int VERSION = 3;
+    private static final int VERSION = 4;
 
     byte[] write() throws ProviderException {
         return new RecordOutput(VERSION)
@@ -72,6 +74,7 @@ record Line(
                 .text(about)
                 .texts(others.stream().map(PublicKey::hex).toList())
                 .flag(deleted)
+                .number(expires)
                 .done();
     }
 
@@ -99,6 +102,7 @@ record Line(
             }
         }
         boolean deleted = in.version() >= 3 && in.flag();
+        long expires = in.version() < 4 ? 0 : in.number();
         return new Line(
                 position,
                 place,
@@ -115,6 +119,7 @@ record Line(
                 about,
                 others,
                 deleted,
+                expires,
                 device,
                 seq,
                 clock);
@@ -123,6 +128,10 @@ record Line(
     /** Everybody else in the room. */
     List<PublicKey> members() {
         return others.isEmpty() ? List.of(peer) : others;
+    }
+
+    boolean isOver(long nowSeconds) {
+        return expires > 0 && expires <= nowSeconds;
     }
 
     /** Without what its author took back. */
@@ -143,6 +152,7 @@ record Line(
                 about,
                 others,
                 true,
+                expires,
                 device,
                 seq,
                 clock);

@@ -22,6 +22,7 @@ final class Marks {
     /** Of one message; later ones are kept and not shown. */
     static final int MOST_SHOWN = 1_000;
 
+    private static final int MOST_WIPED = 10_000;
     private static final int MAX_REACTION_BYTES = 64;
     private static final int ID_LENGTH = 64;
 
@@ -54,6 +55,16 @@ final class Marks {
 
     private static boolean isId(String text) {
         return text.length() == ID_LENGTH && text.chars().allMatch(c -> c >= '0' && c <= '9' || c >= 'a' && c <= 'f');
+    }
+
+    /** When it shall be gone everywhere, in epoch seconds; 0 for never. What is no such time counts as never. */
+    static long expires(Rumor rumor) {
+        for (String value : rumor.tagValues("expiration")) {
+            if (!value.isEmpty() && value.length() <= 12 && value.chars().allMatch(c -> c >= '0' && c <= '9')) {
+                return Long.parseLong(value);
+            }
+        }
+        return 0;
     }
 
     /** Whether it can stand beside a message: short, one line, nothing that is not seen. */
@@ -96,6 +107,21 @@ final class Marks {
             }
         }
         return reactions;
+    }
+
+    /** Takes a message away with all that was said about it; that it was seen stays, so that it never comes back. */
+    static void wipe(Tx tx, PublicKey account, Line line) throws ProviderException {
+        for (Book.Mark mark : Book.marks(tx, account, line.id(), MOST_WIPED)) {
+            Line said = Book.at(tx, account, mark.position());
+            if (said != null && said.about().equals(line.id())) {
+                Book.remove(tx, account, said);
+            }
+            Book.removeMark(tx, account, line.id(), mark.position());
+        }
+        if (line.kind() == Kinds.REACTION) {
+            Book.removeMark(tx, account, line.about(), line.position());
+        }
+        Book.remove(tx, account, line);
     }
 
     /** Takes the text away, and a reaction from what it was about. */

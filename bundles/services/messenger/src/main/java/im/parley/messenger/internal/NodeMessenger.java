@@ -13,6 +13,7 @@ import im.parley.relayclient.RelayClient;
 import im.parley.slot.Slot;
 import im.parley.vault.SealedSpaces;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
@@ -127,6 +128,12 @@ public final class NodeMessenger implements Messenger {
     @Override
     public Message send(Scope scope, @Nullable String account, List<String> to, String text) throws ProviderException {
         return circle(scope).send(account, to, text);
+    }
+
+    @Override
+    public long timer(Scope scope, @Nullable String account, List<String> with, @Nullable Duration after)
+            throws ProviderException {
+        return circle(scope).timer(account, with, after);
     }
 
     @Override

@@ -266,6 +266,71 @@ class ConversationTest {
         assertEquals(sent, a.ledger().size(), "nothing is sent to strangers");
     }
 
+    // ---- vanishing ----
+
+    @Test
+    void whatVanishesIsGoneOnBothSidesWithWhatWasSaidOfItAndOtherThingsStay() throws Exception {
+        a.api().send(SCOPE, null, "bob", "stays");
+        assertEquals(60, a.api().timer(SCOPE, null, List.of("bob"), Duration.ofMinutes(1)));
+        assertEquals(60, a.api().timer(SCOPE, null, List.of("bob"), null));
+        assertEquals(0, a.api().timer(SCOPE, null, List.of("carol"), null));
+        Message sent = a.api().send(SCOPE, null, "bob", "soon gone");
+        settle();
+        b.api().react(SCOPE, null, sent.id(), "+");
+        b.api().reply(SCOPE, null, sent.id(), "my answer stays, I set no timer");
+        settle();
+        assertEquals(sent.expires(), shown(b).get(1).expires());
+        assertEquals(3, shown(a).size());
+        time.run(Duration.ofSeconds(62));
+        for (SimulatedNode node : List.of(a, b)) {
+            assertEquals(List.of("stays", "my answer stays, I set no timer"), texts(shown(node)));
+            assertEquals(2, node.messages().size(), "the reaction went with it: " + node.messages());
+        }
+        relays.relay("ws://127.0.0.1:7570").events().forEach(event -> {
+            if (event.kind() == 1059 && !event.tagValues("expiration").isEmpty()) {
+                assertTrue(Long.parseLong(event.tagValues("expiration").get(0)) >= sent.expires());
+            }
+        });
+    }
+
+    @Test
+    void whatVanishesWhileTheNodeIsOffIsNeverShownAgain() throws Exception {
+        a.api().timer(SCOPE, null, List.of("bob"), Duration.ofSeconds(30));
+        a.api().send(SCOPE, null, "bob", "seen in time");
+        settle();
+        assertEquals(1, shown(b).size());
+        b.kill();
+        a.api().send(SCOPE, null, "bob", "comes too late");
+        time.run(Duration.ofSeconds(60));
+        b.boot();
+        time.run(Duration.ofSeconds(10));
+        assertEquals(List.of(), b.messages());
+        b.kill();
+        b.boot();
+        time.run(Duration.ofMinutes(6));
+        assertEquals(List.of(), b.messages(), "its wraps are known");
+        assertEquals(List.of(), a.messages());
+    }
+
+    @Test
+    void timersHaveLimitsAndCanBeTakenBack() throws Exception {
+        assertCode("timer.out-of-range", () -> a.api().timer(SCOPE, null, List.of("bob"), Duration.ofSeconds(4)));
+        assertCode("timer.out-of-range", () -> a.api().timer(SCOPE, null, List.of("bob"), Duration.ofDays(366)));
+        a.api().timer(SCOPE, null, List.of("bob"), Duration.ofSeconds(5));
+        a.api().timer(SCOPE, null, List.of("bob"), Duration.ZERO);
+        assertEquals(0, a.api().send(SCOPE, null, "bob", "stays").expires());
+    }
+
+    @Test
+    void aDeadlineThatIsNoneIsIgnored() throws Exception {
+        for (String bad : List.of("", "-1", "1e9", "9".repeat(30))) {
+            arrives(rumor(
+                    bob, 14, List.of(List.of("p", alice.hex()), List.of("expiration", bad)), "text " + bad.length()));
+        }
+        assertEquals(4, shown(a).size());
+        assertTrue(shown(a).stream().allMatch(message -> message.expires() == 0));
+    }
+
     private Rumor rumor(PublicKey author, int kind, List<List<String>> tags, String content) throws Exception {
         return EventHash.rumor(author, time.clock().instant().getEpochSecond(), kind, tags, content);
     }

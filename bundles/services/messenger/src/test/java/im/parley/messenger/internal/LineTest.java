@@ -71,6 +71,7 @@ class LineTest {
                 "",
                 others,
                 false,
+                0,
                 "d1",
                 seq,
                 4);
