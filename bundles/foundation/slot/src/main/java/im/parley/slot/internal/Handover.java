@@ -373,20 +373,26 @@ final class Handover {
         long verified = System.nanoTime();
         carryMost(feed);
         show("switching", old, next);
+        HandoverState.Mark mark = new HandoverState.Mark(
+                HandoverState.Phase.SWITCHING, old, next, back, host.clock().millis());
+        // Before writers wait: the disk writes out with it what the copy has left to be written, which takes its time.
+        state.write(mark);
+        carryMost(feed);
         hold(from.tap(), feed);
         long held = System.nanoTime();
         long generation;
         Filled filledNext;
         Window reverse = null;
         boolean switched = false;
+        long settledAt = held;
+        long shipped = 0;
         try {
             Mover.Settled settled = feed.settle();
+            settledAt = System.nanoTime();
+            shipped = settled.shipped();
             Mover.Tap tap = mover().tap(target.object());
             filledNext = new Filled(target, tap);
-            HandoverState.Mark mark = new HandoverState.Mark(
-                    HandoverState.Phase.SWITCHING, old, next, back, host.clock().millis());
             reverse = back ? null : reversed(from, filledNext, settled, mark);
-            state.write(mark);
             generation = serving.serve(target, tap.object());
             from.tap().redirect(tap);
             switched = true;
@@ -397,6 +403,12 @@ final class Handover {
             }
         }
         long pause = System.nanoTime() - held;
+        LOG.info(
+                "Slot {}: writers waited {} ms, of these {} for the last {} changes",
+                slot,
+                pause / 1_000_000,
+                (settledAt - held) / 1_000_000,
+                shipped);
         filled = filledNext;
         afterSwitch(from, next, back, reverse);
         Mover.Progress carried = feed.progress();
