@@ -82,6 +82,9 @@ public class HandoverIT {
                     + compared.path("former").asText().substring(0, 16));
         }
         traffic.check();
+        try (Stream<String> log = Files.lines(node.data().resolve("logs/parley.log"))) {
+            log.filter(line -> line.contains("writers waited")).forEach(System.out::println);
+        }
 
         node.run("", "stop");
         node.start();
