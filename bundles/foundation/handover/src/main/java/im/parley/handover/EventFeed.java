@@ -40,6 +40,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class EventFeed implements Mover.Feed {
     private static final int PORTION = 500;
+    /** So few changes left that events to be looked at again are looked at. */
+    private static final int CAUGHT_UP = 100;
+
     private static final int BUCKETS = 1 << 16;
     /** More rows to look at again than this are not remembered. */
     private static final int MOST_SUSPECTS = 200_000;
@@ -166,9 +169,15 @@ final class EventFeed implements Mover.Feed {
             keepPosition();
         }
         firstPassDone |= rows.size() < PORTION || applied >= total;
-        dropEqualSuspects();
-        long left = rows.size() < PORTION ? 0 : Math.max(1, total - applied);
-        return removed + (left > 0 ? left : rows.size());
+        // Behind a full portion there may be another one.
+        long left = removed + (rows.size() < PORTION ? rows.size() : Math.max(PORTION, total - applied));
+        if (left <= CAUGHT_UP && !suspects.isEmpty()) {
+            int looked = suspects.size();
+            dropEqualSuspects();
+            // That took its time, in which others wrote.
+            left = Math.max(left, looked > CAUGHT_UP ? looked : 0);
+        }
+        return left;
     }
 
     private void put(List<Row> rows) throws ProviderException {

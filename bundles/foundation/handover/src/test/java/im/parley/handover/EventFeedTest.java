@@ -104,6 +104,26 @@ class EventFeedTest {
         }
     }
 
+    /** Whoever asks how much is left makes writers wait for that much. */
+    @Test
+    void asManyChangesAreLeftAsAreTold() throws Exception {
+        tap.journal(directory);
+        put(SampleEvents.event(SampleEvents.author(1), 100, 1, List.of(), "first"));
+        try (Mover.Feed feed = tap.feed(secondary, "")) {
+            while (feed.progress().done() < feed.progress().total()) {
+                feed.ship();
+            }
+            for (int i = 0; i < 3_000; i++) {
+                put(SampleEvents.event(SampleEvents.author(1), 200 + i, 1, List.of(), "later " + i));
+            }
+            long told = feed.ship();
+            while (told > 100) {
+                told = feed.ship();
+            }
+            assertEquals(all(primary).size(), all(secondary).size());
+        }
+    }
+
     @Test
     void aVersionThatWasRemovedBeforeItWasCarriedOverLeavesNoOlderOneThere() throws Exception {
         tap.journal(directory);
