@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 
 /** A fixed-length byte string that is compared by value and written as lower-case hex. */
-abstract sealed class Bytes permits EventId, PublicKey, Signature {
+abstract sealed class Bytes permits EventId, PublicKey, Sha256, Signature {
     private static final HexFormat HEX = HexFormat.of();
 
     private final byte[] value;

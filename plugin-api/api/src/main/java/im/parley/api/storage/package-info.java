@@ -1,5 +1,6 @@
 /**
- * Where data rests: the relay's event store and the core's ordered, transactional record store. What a record store sees is already sealed.
+ * Where data rests: the relay's event store, the core's ordered, transactional record store, and the file server's blobs. What a
+ * record store sees is already sealed.
  */
 @org.osgi.annotation.bundle.Export
 @org.osgi.annotation.versioning.Version("0.1.0")
