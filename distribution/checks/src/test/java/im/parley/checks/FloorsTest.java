@@ -40,6 +40,7 @@ class FloorsTest {
                 "im.parley.slot.Slot",
                 "im.parley.storage.derby.DerbyEventStore",
                 "im.parley.storage.lmdb.LmdbEventStore",
+                "im.parley.blobs.disk.DiskBlobStore",
                 "im.parley.curve.bouncycastle.BouncyCastleSecp256k1",
                 "im.parley.messenger.Messenger",
                 "im.parley.relayclient.RelayClient",
@@ -86,7 +87,7 @@ class FloorsTest {
 
     @Test
     void providersNeverKnowEachOther() {
-        slices().matching("im.parley.(curve|identity|scheme|storage|transport).(*)..")
+        slices().matching("im.parley.(blobs|curve|identity|scheme|storage|transport).(*)..")
                 .namingSlices("$1.$2")
                 .should()
                 .notDependOnEachOther()
