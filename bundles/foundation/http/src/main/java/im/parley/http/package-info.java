@@ -1,4 +1,4 @@
-/** The one HTTP server, without its types: routes by listener and path, WebSocket upgrade to frame sinks, deny by default. */
+/** The one HTTP server, without its types: routes by listener and path, WebSocket upgrade to frame sinks, streamed bodies, deny by default. */
 @org.osgi.annotation.bundle.Export
 @org.osgi.annotation.versioning.Version("0.1.0")
 @org.jspecify.annotations.NullMarked

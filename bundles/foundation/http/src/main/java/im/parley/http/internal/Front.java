@@ -1,5 +1,6 @@
 package im.parley.http.internal;
 
+import im.parley.http.ContentRoute;
 import im.parley.http.HttpRoute;
 import im.parley.http.HttpRoute.Answer;
 import java.net.InetSocketAddress;
@@ -32,7 +33,7 @@ import org.slf4j.LoggerFactory;
 
 /** Every request comes through here: Host, then path, then route. What is not registered does not exist. */
 final class Front extends Handler.Abstract {
-    /** Longest request body that is read and thrown away; routes take none. */
+    /** Longest request body that is read and thrown away; only a content route takes any. */
     static final long MAX_BODY_BYTES = 64 * 1024;
 
     static final int MAX_PATH_CHARS = 2048;
@@ -44,13 +45,20 @@ final class Front extends Handler.Abstract {
     private final Map<String, HostCheck> hosts;
     private final Routes routes;
     private final Keeper keeper;
+    private final ContentHost content;
     private final WebSocketComponents components;
     private final Handshaker handshaker = Handshaker.newInstance();
 
-    Front(Map<String, HostCheck> hosts, Routes routes, Keeper keeper, WebSocketComponents components) {
+    Front(
+            Map<String, HostCheck> hosts,
+            Routes routes,
+            Keeper keeper,
+            ContentHost content,
+            WebSocketComponents components) {
         this.hosts = Map.copyOf(hosts);
         this.routes = routes;
         this.keeper = keeper;
+        this.content = content;
         this.components = components;
     }
 
@@ -72,12 +80,17 @@ final class Front extends Handler.Abstract {
             return true;
         }
         String path = request.getHttpURI().getPath();
-        Answer refusal = refuse(request, path);
+        HttpRoute route = path == null ? null : routes.find(listener, path);
+        ContentRoute streamed = path == null || route != null ? null : routes.content(listener);
+        Answer refusal = refuse(request, path, streamed != null);
         if (refusal != null) {
             answer(request, response, callback, refusal);
             return true;
         }
-        HttpRoute route = path == null ? null : routes.find(listener, path);
+        if (streamed != null) {
+            content.serve(streamed, request(request, path), request, response, callback);
+            return true;
+        }
         if (route == null) {
             answer(request, response, callback, notFound());
             return true;
@@ -113,7 +126,7 @@ final class Front extends Handler.Abstract {
         return authority == null || authority.equalsIgnoreCase(values.get(0));
     }
 
-    private static @Nullable Answer refuse(Request request, @Nullable String path) {
+    private static @Nullable Answer refuse(Request request, @Nullable String path, boolean streamed) {
         String method = request.getMethod();
         if (HttpMethod.TRACE.is(method) || HttpMethod.CONNECT.is(method)) {
             return Answer.problem(405, "http.method", "This method is not served here.");
@@ -122,7 +135,7 @@ final class Front extends Handler.Abstract {
             return Answer.problem(414, "http.path-too-long", "A path has at most " + MAX_PATH_CHARS + " characters.");
         }
         boolean chunked = request.getHeaders().contains(HttpHeader.TRANSFER_ENCODING);
-        if (chunked || request.getLength() > MAX_BODY_BYTES) {
+        if (!streamed && (chunked || request.getLength() > MAX_BODY_BYTES)) {
             return Answer.problem(
                     413, "http.body-too-large", "A request has at most 64 KiB of body and gives its Content-Length.");
         }

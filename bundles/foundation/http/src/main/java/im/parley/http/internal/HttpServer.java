@@ -1,5 +1,6 @@
 package im.parley.http.internal;
 
+import im.parley.http.ContentRoute;
 import im.parley.http.HttpRoute;
 import im.parley.http.Listeners;
 import java.io.IOException;
@@ -87,10 +88,23 @@ public final class HttpServer implements Listeners {
 
         @AttributeDefinition(
                 description =
-                        "KiB that all WebSockets together may make the server hold: what waits for clients that read slowly,"
-                                + " and unfinished messages. Beyond it the socket that holds most is cut off. 0 is an eighth"
-                                + " of the heap; 8192 to 67108864.")
+                        "KiB that all WebSockets together may make the server hold: what waits for clients that read"
+                                + " slowly, and unfinished messages. Beyond it the socket that holds most is cut off. 0 is"
+                                + " an eighth of the heap; 8192 to 67108864.")
         int heldKib() default 0;
+
+        @AttributeDefinition(
+                description = "Uploads and downloads served at once, each on a thread of its own, 1 to 1024. Beyond it"
+                        + " clients are asked to try again.")
+        int transfers() default 64;
+
+        @AttributeDefinition(description = "Of them, those of one address other than this machine's, 1 to 1024.")
+        int transfersPerAddress() default 16;
+
+        @AttributeDefinition(
+                description = "Bytes a second that a client has to take or send in the long run, from half a minute on,"
+                        + " 0 to 1048576.")
+        int minBytesPerSecond() default 8_192;
     }
 
     private final Routes routes = new Routes();
@@ -98,6 +112,7 @@ public final class HttpServer implements Listeners {
     private final List<Problem> problems;
     private final Server server;
     private final Keeper keeper;
+    private final ContentHost content;
 
     @Activate
     public HttpServer(Config config) {
@@ -118,6 +133,8 @@ public final class HttpServer implements Listeners {
             server.setErrorHandler(new Problems());
             server.setStopAtShutdown(false);
             keeper = new Keeper(settings.sockets(), settings.heldBytes(), server.getScheduler());
+            Settings.Transfers transfers = settings.transfers();
+            content = new ContentHost(transfers.atOnce(), transfers.perAddress(), transfers.minBytesPerSecond());
             Map<String, InetSocketAddress> open = new LinkedHashMap<>();
             List<Problem> failed = new ArrayList<>();
             Map<String, HostCheck> hosts = new LinkedHashMap<>();
@@ -139,7 +156,7 @@ public final class HttpServer implements Listeners {
             bound = Map.copyOf(open);
             problems = List.copyOf(failed);
             server.addBean(new NetworkConnectionLimit(settings.maxConnections(), server));
-            server.setHandler(new Front(hosts, routes, keeper, components()));
+            server.setHandler(new Front(hosts, routes, keeper, content, components()));
             start();
         } finally {
             thread.setContextClassLoader(before);
@@ -226,6 +243,16 @@ public final class HttpServer implements Listeners {
         keeper.closeAll(route);
     }
 
+    @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
+    void bindContentRoute(ContentRoute route, Map<String, Object> properties) {
+        routes.add(route, properties);
+    }
+
+    void unbindContentRoute(ContentRoute route) {
+        routes.remove(route);
+        content.end(route);
+    }
+
     @Override
     public Map<String, InetSocketAddress> bound() {
         return bound;
@@ -238,6 +265,10 @@ public final class HttpServer implements Listeners {
 
     long heldBytes() {
         return keeper.heldBytes();
+    }
+
+    int openTransfers() {
+        return content.open();
     }
 
     int openSockets() {
@@ -253,6 +284,7 @@ public final class HttpServer implements Listeners {
             }
         }
         keeper.drain(DRAIN);
+        content.stop();
         stop();
     }
 

@@ -1,5 +1,6 @@
 package im.parley.http.internal;
 
+import im.parley.http.ContentRoute;
 import im.parley.http.HttpRoute;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -23,6 +24,7 @@ final class Routes {
 
     private final List<Entry> entries = new ArrayList<>();
     private volatile Map<Place, HttpRoute> table = Map.of();
+    private volatile Map<String, ContentRoute> contents = Map.of();
 
     synchronized void add(HttpRoute route, Map<String, ?> properties) {
         if (!(properties.get(HttpRoute.LISTENER) instanceof String listener)
@@ -62,5 +64,33 @@ final class Routes {
     @Nullable
     HttpRoute find(String listener, String path) {
         return table.get(new Place(listener, path));
+    }
+
+    /** The first one has the listener until it goes. */
+    synchronized void add(ContentRoute route, Map<String, ?> properties) {
+        if (!(properties.get(HttpRoute.LISTENER) instanceof String listener)) {
+            log.warn(
+                    "A content route lacks {} and is not served: {}",
+                    HttpRoute.LISTENER,
+                    route.getClass().getName());
+            return;
+        }
+        Map<String, ContentRoute> next = new HashMap<>(contents);
+        if (next.putIfAbsent(listener, route) != null) {
+            log.warn("Two content routes want listener {}; the one that came first is served", listener);
+        }
+        contents = Map.copyOf(next);
+    }
+
+    synchronized void remove(ContentRoute route) {
+        Map<String, ContentRoute> next = new HashMap<>(contents);
+        next.values().removeIf(each -> each == route);
+        contents = Map.copyOf(next);
+    }
+
+    /** Who answers what has no route of its own. */
+    @Nullable
+    ContentRoute content(String listener) {
+        return contents.get(listener);
     }
 }

@@ -24,7 +24,8 @@ record Settings(
         int threads,
         Duration httpIdle,
         SocketLimits sockets,
-        long heldBytes) {
+        long heldBytes,
+        Transfers transfers) {
     private static final String PID = HttpServer.PID;
     private static final int PART_OF_HEAP = 8;
 
@@ -56,7 +57,21 @@ record Settings(
                         SocketLimits.DEFAULT.closeWithin()),
                 config.heldKib() == 0
                         ? Runtime.getRuntime().maxMemory() / PART_OF_HEAP
-                        : 1024L * within("heldKib", config.heldKib(), 8_192, 67_108_864));
+                        : 1024L * within("heldKib", config.heldKib(), 8_192, 67_108_864),
+                new Transfers(
+                        within("transfers", config.transfers(), 1, 1024),
+                        within("transfersPerAddress", config.transfersPerAddress(), 1, 1024),
+                        within("minBytesPerSecond", config.minBytesPerSecond(), 0, 1_048_576)));
+    }
+
+    /**
+     * Bounds of streamed bodies.
+     *
+     * @param atOnce each has a thread
+     * @param perAddress of one address that is not this machine
+     */
+    record Transfers(int atOnce, int perAddress, long minBytesPerSecond) {
+        static final Transfers DEFAULT = new Transfers(64, 16, 8_192);
     }
 
     private static int within(String key, int value, int min, int max) {

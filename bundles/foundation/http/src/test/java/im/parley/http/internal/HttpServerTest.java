@@ -32,7 +32,8 @@ class HttpServerTest {
                 16,
                 Duration.ofSeconds(5),
                 Settings.SocketLimits.DEFAULT,
-                64L << 20));
+                64L << 20,
+                Settings.Transfers.DEFAULT));
     }
 
     @BeforeEach
@@ -153,7 +154,11 @@ class HttpServerTest {
                 "GET / HTTP/1.1\nHost: 127.0.0.1:PORT\n\n",
                 "GET / HTTP/1.1\r\nHost : 127.0.0.1:PORT\r\n\r\n",
                 "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nX: a\r\n b\r\n\r\n",
-                "POST / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "POST / HTTP/1.1\r\n"
+                        + "Host: 127.0.0.1:PORT\r\n"
+                        + "Content-Length: 3\r\n"
+                        + "Transfer-Encoding: chunked\r\n\r\n"
+                        + "0\r\n\r\n",
                 "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
                 "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: -1\r\n\r\n",
                 "GET / HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nTransfer-Encoding: xchunked\r\n\r\n"

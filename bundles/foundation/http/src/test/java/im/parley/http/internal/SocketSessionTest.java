@@ -62,7 +62,8 @@ class SocketSessionTest {
                 16,
                 Duration.ofSeconds(1),
                 limits,
-                heldBytes));
+                heldBytes,
+                Settings.Transfers.DEFAULT));
         server.bindRoute(route, EchoRoute.at("/"));
         address = java.util.Objects.requireNonNull(server.bound().get("relay"));
         routes.add(route);
