@@ -45,6 +45,7 @@ class FloorsTest {
                 "im.parley.messenger.Messenger",
                 "im.parley.relayclient.RelayClient",
                 "im.parley.http.HttpRoute",
+                "im.parley.files.http.internal.FileServer",
                 "im.parley.launcher.Parley",
                 "im.parley.cli.Main")) {
             assertTrue(house.contain(name), name + " was not read: the checks would prove nothing");
