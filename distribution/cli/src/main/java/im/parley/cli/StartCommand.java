@@ -51,10 +51,16 @@ final class StartCommand extends BaseCommand {
     private @Nullable List<String> relayUrls;
 
     @Option(
+            names = "--files-url",
+            paramLabel = "URL",
+            description = "Address under which others reach this node's file server, as --relay-url is for the relay.")
+    private @Nullable List<String> filesUrls;
+
+    @Option(
             names = "--only",
             paramLabel = "FEATURE",
             description =
-                    "personal (your keys and messages), infrastructure (the relay), or all, which it is at first.")
+                    "personal (your keys and messages), infrastructure (relay and file server), or all, which it is at first.")
     private @Nullable String only;
 
     @Option(
@@ -161,7 +167,10 @@ final class StartCommand extends BaseCommand {
                 builder.portBase(portBase);
             }
             if (relayUrls != null) {
-                builder.relayUrls(chosenRelayUrls());
+                builder.relayUrls(chosen(relayUrls));
+            }
+            if (filesUrls != null) {
+                builder.filesUrls(chosen(filesUrls));
             }
             if (only != null) {
                 builder.feature(only);
@@ -180,8 +189,8 @@ final class StartCommand extends BaseCommand {
         }
     }
 
-    private List<String> chosenRelayUrls() {
-        return relayUrls == null || relayUrls.equals(List.of("none")) ? List.of() : relayUrls;
+    private static List<String> chosen(List<String> urls) {
+        return urls.equals(List.of("none")) ? List.of() : urls;
     }
 
     private int foreground(ParleyConfig config) throws Failure, InterruptedException {
@@ -293,7 +302,10 @@ final class StartCommand extends BaseCommand {
             command.addAll(List.of("--port-base", portBase.toString()));
         }
         if (relayUrls != null) {
-            command.addAll(List.of("--relay-urls", String.join(",", chosenRelayUrls())));
+            command.addAll(List.of("--relay-urls", String.join(",", chosen(relayUrls))));
+        }
+        if (filesUrls != null) {
+            command.addAll(List.of("--files-urls", String.join(",", chosen(filesUrls))));
         }
         if (only != null) {
             command.addAll(List.of("--only", only));

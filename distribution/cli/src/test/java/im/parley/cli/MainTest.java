@@ -228,6 +228,8 @@ class MainTest {
                 "start --port-base x",
                 "start --relay-url relay.example.org",
                 "start --relay-url wss://a@b",
+                "start --files-url files.example.org",
+                "start --files-url https://files.example.org/below",
                 "start --detach --only calls",
                 "relay add",
                 "send a b --stdin",
@@ -375,6 +377,7 @@ class MainTest {
                 "--only personal",
                 "--only all",
                 "--relay-url wss://relay.example.org",
+                "--files-url https://files.example.org",
                 "--state /t"
             })
     void runningNodeIsNotStartedWithOtherOptions(String options) throws Exception {
@@ -400,6 +403,7 @@ class MainTest {
                 "start --port-base 7470",
                 "start --only infrastructure",
                 "start --relay-url none",
+                "start --files-url none",
                 "start --state /s/../s"
             })
     void runningNodeIsFoundByItsOwnOptions(String command) throws Exception {

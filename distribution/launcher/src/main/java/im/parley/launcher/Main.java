@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The process of a detached node. Its arguments come from {@code ./parley start}, pairs of {@code --home}, {@code --data},
- * {@code --state}, {@code --port-base}, {@code --relay-urls}, {@code --only}. If the node does not start, the last line of standard error is
+ * {@code --state}, {@code --port-base}, {@code --relay-urls}, {@code
+ * --files-urls}, {@code --only}. If the node does not start, the last line of standard error is
  * {@value #FAILURE} and a JSON object of code, what, why and next.
  */
 public final class Main {
@@ -73,6 +74,10 @@ public final class Main {
         String relayUrls = options.remove("--relay-urls");
         if (relayUrls != null) {
             builder.relayUrls(relayUrls.isEmpty() ? List.of() : List.of(relayUrls.split(",", -1)));
+        }
+        String filesUrls = options.remove("--files-urls");
+        if (filesUrls != null) {
+            builder.filesUrls(filesUrls.isEmpty() ? List.of() : List.of(filesUrls.split(",", -1)));
         }
         String only = options.remove("--only");
         if (only != null) {

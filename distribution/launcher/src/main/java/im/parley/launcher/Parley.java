@@ -87,6 +87,7 @@ public final class Parley implements AutoCloseable {
         started.put("features", plan.features());
         started.put("portBase", prepared.options().portBase());
         started.put("relayUrls", prepared.options().relayUrls());
+        started.put("filesUrls", prepared.options().filesUrls());
         record(prepared.audit(), "start", started);
         LOG.info("ready");
         return new Parley(
@@ -211,6 +212,12 @@ public final class Parley implements AutoCloseable {
                         "parley.relay.hosts",
                         options.relayHosts().stream()
                                 .map(host -> "relay=" + host)
+                                .toList(),
+                        "parley.files.urls",
+                        options.filesUrls(),
+                        "parley.files.hosts",
+                        options.filesHosts().stream()
+                                .map(host -> "files=" + host)
                                 .toList(),
                         "parley.slots.plugins",
                         current.generation().slotsOfPlugins()));

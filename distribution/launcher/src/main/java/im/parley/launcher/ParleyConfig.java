@@ -30,6 +30,7 @@ public final class ParleyConfig {
     private final @Nullable Path runtimeDir;
     private final @Nullable Integer portBase;
     private final @Nullable List<String> relayUrls;
+    private final @Nullable List<String> filesUrls;
     private final Set<String> features;
     private final Map<String, String> frameworkProperties;
     private final boolean testing;
@@ -46,6 +47,7 @@ public final class ParleyConfig {
                 : builder.runtimeDir.toAbsolutePath().normalize();
         this.portBase = builder.portBase;
         this.relayUrls = builder.relayUrls == null ? null : List.copyOf(builder.relayUrls);
+        this.filesUrls = builder.filesUrls == null ? null : List.copyOf(builder.filesUrls);
         this.features = Set.copyOf(builder.features);
         this.frameworkProperties = Map.copyOf(builder.frameworkProperties);
         this.testing = builder.testing;
@@ -88,6 +90,11 @@ public final class ParleyConfig {
         return relayUrls;
     }
 
+    @Nullable
+    List<String> filesUrls() {
+        return filesUrls;
+    }
+
     Set<String> features() {
         return features;
     }
@@ -112,6 +119,7 @@ public final class ParleyConfig {
         private @Nullable Path runtimeDir;
         private @Nullable Integer portBase;
         private @Nullable List<String> relayUrls;
+        private @Nullable List<String> filesUrls;
         private final Set<String> features = new TreeSet<>();
         private final Map<String, String> frameworkProperties = new LinkedHashMap<>();
         private boolean testing;
@@ -200,6 +208,31 @@ public final class ParleyConfig {
                 }
             }
             this.relayUrls = List.copyOf(urls);
+            return this;
+        }
+
+        /**
+         * Addresses under which others reach this node's file server; replaces those of the last start. The first one is told
+         * to those who upload. Default: loopback only.
+         *
+         * @throws IllegalArgumentException unless each is an http or https URL of host and port alone
+         */
+        public Builder filesUrls(List<String> urls) {
+            for (String url : urls) {
+                URI address = URI.create(url);
+                boolean plain = ("http".equals(address.getScheme()) || "https".equals(address.getScheme()))
+                        && address.getHost() != null
+                        && address.getRawUserInfo() == null
+                        && (address.getRawPath().isEmpty()
+                                || address.getRawPath().equals("/"))
+                        && address.getRawQuery() == null
+                        && address.getRawFragment() == null;
+                if (!plain) {
+                    throw new IllegalArgumentException(
+                            "a file server's URL looks like https://files.example.org, and " + url + " does not");
+                }
+            }
+            this.filesUrls = List.copyOf(urls);
             return this;
         }
 

@@ -21,9 +21,10 @@ import org.jspecify.annotations.Nullable;
  * @param portBase port of the relay
  * @param features capabilities, sorted
  * @param relayUrls addresses under which others reach the relay, beside the loopback ones; the first is the one to give away
+ * @param filesUrls addresses under which others reach the file server, beside the loopback ones; the first is the one told
  * @param stateDir where the device key is; kept so that another environment does not look for it elsewhere
  */
-record StartOptions(int portBase, Set<String> features, List<String> relayUrls, Path stateDir) {
+record StartOptions(int portBase, Set<String> features, List<String> relayUrls, List<String> filesUrls, Path stateDir) {
     /** Where they are kept, in the data directory. */
     static final String FILE = "start.json";
 
@@ -33,17 +34,19 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
     StartOptions {
         features = java.util.Collections.unmodifiableSortedSet(new TreeSet<>(features));
         relayUrls = List.copyOf(relayUrls);
+        filesUrls = List.copyOf(filesUrls);
     }
 
     /** The given decisions, else those kept in the file, else the defaults. */
     static StartOptions resolve(Path file, ParleyConfig config, Path defaultState) throws LauncherException {
         StartOptions last = kept(file);
-        StartOptions defaults =
-                new StartOptions(ParleyConfig.DEFAULT_PORT_BASE, ParleyConfig.FEATURES, List.of(), defaultState);
+        StartOptions defaults = new StartOptions(
+                ParleyConfig.DEFAULT_PORT_BASE, ParleyConfig.FEATURES, List.of(), List.of(), defaultState);
         if (last == null) {
             return defaults.changedBy(config);
         }
-        return new StartOptions(last.portBase, last.features, last.relayUrls, last.stateDirOr(defaultState))
+        return new StartOptions(
+                        last.portBase, last.features, last.relayUrls, last.filesUrls, last.stateDirOr(defaultState))
                 .changedBy(config);
     }
 
@@ -64,6 +67,7 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
                 chosen == null ? portBase : chosen,
                 config.features().isEmpty() ? features : config.features(),
                 config.relayUrls() == null ? relayUrls : config.relayUrls(),
+                config.filesUrls() == null ? filesUrls : config.filesUrls(),
                 config.stateDir() == null ? stateDir : config.stateDir());
     }
 
@@ -88,6 +92,9 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
         if (!wanted.relayUrls.equals(is.relayUrls)) {
             differences.add("--relay-url " + named(wanted.relayUrls) + " (it has " + named(is.relayUrls) + ")");
         }
+        if (!wanted.filesUrls.equals(is.filesUrls)) {
+            differences.add("--files-url " + named(wanted.filesUrls) + " (it has " + named(is.filesUrls) + ")");
+        }
         if (!wanted.stateDir.equals(is.stateDir)) {
             differences.add("--state " + wanted.stateDir + " (it has " + is.stateDir + ")");
         }
@@ -110,6 +117,7 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
                     Math.toIntExact(Json.number(kept, "portBase")),
                     new TreeSet<>(Json.texts(kept, "features")),
                     kept.containsKey("relayUrls") ? Json.texts(kept, "relayUrls") : List.of(),
+                    kept.containsKey("filesUrls") ? Json.texts(kept, "filesUrls") : List.of(),
                     Path.of(Json.text(kept, "stateDir")));
         } catch (NoSuchFileException firstStart) {
             return null;
@@ -118,14 +126,23 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
                     "data.unusable",
                     "The options of the last start cannot be read.",
                     file + ": " + e.getMessage() + ".",
-                    "Delete that file and give --port-base, --only, --relay-url and --state again if you used them.",
+                    "Delete that file and give --port-base, --only, --relay-url, --files-url and --state again if you used them.",
                     e);
         }
     }
 
     /** The hosts of the relay's addresses, as a Host header names them. */
     List<String> relayHosts() {
-        return relayUrls.stream().map(url -> URI.create(url).getRawAuthority()).toList();
+        return hosts(relayUrls);
+    }
+
+    /** The hosts of the file server's addresses, as a Host header names them. */
+    List<String> filesHosts() {
+        return hosts(filesUrls);
+    }
+
+    private static List<String> hosts(List<String> urls) {
+        return urls.stream().map(url -> URI.create(url).getRawAuthority()).toList();
     }
 
     /** Keeps them for the next start; called once this one succeeded. */
@@ -134,6 +151,7 @@ record StartOptions(int portBase, Set<String> features, List<String> relayUrls, 
         content.put("portBase", portBase);
         content.put("features", features);
         content.put("relayUrls", relayUrls);
+        content.put("filesUrls", filesUrls);
         content.put("stateDir", stateDir.toString());
         byte[] json = Json.pretty(content);
         try {

@@ -103,14 +103,20 @@ class NodeDirectoryTest {
         Path elsewhere = temp.resolve("elsewhere");
         ParleyConfig.Builder plain = ParleyConfig.builder(temp, temp);
         assertEquals(
-                new StartOptions(7470, Set.of("infrastructure", "personal"), List.of(), temp),
+                new StartOptions(7470, Set.of("infrastructure", "personal"), List.of(), List.of(), temp),
                 StartOptions.resolve(file, plain.build(), temp));
         ParleyConfig other = ParleyConfig.builder(temp, temp)
                 .portBase(9000)
                 .relayUrls(List.of("wss://relay.example.org"))
+                .filesUrls(List.of("https://files.example.org"))
                 .feature("personal")
                 .build();
-        StartOptions chosen = new StartOptions(9000, Set.of("personal"), List.of("wss://relay.example.org"), elsewhere);
+        StartOptions chosen = new StartOptions(
+                9000,
+                Set.of("personal"),
+                List.of("wss://relay.example.org"),
+                List.of("https://files.example.org"),
+                elsewhere);
         assertEquals(chosen, StartOptions.resolve(file, other, elsewhere));
         assertTrue(Files.notExists(file), "a start that fails is not repeated");
         chosen.keep(file);
@@ -129,6 +135,7 @@ class NodeDirectoryTest {
                         .features(),
                 "the way back from --only");
         assertEquals(List.of("relay.example.org"), chosen.relayHosts());
+        assertEquals(List.of("files.example.org"), chosen.filesHosts());
         assertEquals(List.of(), StartOptions.differences(file, plain.build()));
         assertEquals(List.of(), StartOptions.differences(file, other));
         assertEquals(
