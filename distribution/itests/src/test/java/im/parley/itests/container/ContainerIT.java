@@ -59,7 +59,7 @@ public class ContainerIT {
         }
         await(
                 "all slots are there and filled",
-                () -> slots().size() == 8 && slots().stream().allMatch(Slot.Status::filled));
+                () -> slots().size() == 9 && slots().stream().allMatch(Slot.Status::filled));
         await("the messenger is there", () -> context.getServiceReference(Messenger.class) != null);
     }
 
@@ -88,6 +88,7 @@ public class ContainerIT {
         slots().forEach(status -> filled.put(status.slot(), status.instance()));
         assertEquals(
                 Map.of(
+                        "blobs", "im.parley.blobs.disk~main",
                         "curve", "im.parley.curve.secp256k1~main",
                         "identity", "im.parley.identity.local~main",
                         "policy.limits", "im.parley.policy.limits~main",

@@ -16,7 +16,7 @@ import org.junit.Assume;
 
 /**
  * Nostr software we did not write, run by node: {@code peers/peer.mjs} on nostr-tools, {@code peers/ndk.mjs} on NDK,
- * {@code peers/relay.mjs} on @nostr-relay.
+ * {@code peers/relay.mjs} on @nostr-relay, {@code peers/blossom.mjs} on blossom-client-sdk.
  */
 final class Peers {
     static final ObjectMapper JSON = new ObjectMapper();
@@ -36,7 +36,8 @@ final class Peers {
         Path source = root.resolve("distribution/itests/peers");
         Path target = root.resolve("distribution/itests/target/peers");
         Files.createDirectories(target);
-        for (String file : List.of("package.json", "package-lock.json", ".npmrc", "peer.mjs", "ndk.mjs", "relay.mjs")) {
+        for (String file : List.of(
+                "package.json", "package-lock.json", ".npmrc", "peer.mjs", "ndk.mjs", "relay.mjs", "blossom.mjs")) {
             Files.copy(source.resolve(file), target.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
         Path installed = target.resolve("installed.json");
