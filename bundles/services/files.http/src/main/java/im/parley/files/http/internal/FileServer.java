@@ -12,12 +12,14 @@ import im.parley.slot.Slot;
 import im.parley.vault.SealedSpaces;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.HashMap;
 import java.util.Map;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.ConfigurationPolicy;
+import org.osgi.service.component.annotations.Deactivate;
 import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.metatype.annotations.Designate;
@@ -49,6 +51,7 @@ public final class FileServer implements ContentRoute {
     private final Shelf shelf;
     private final Reports reports;
     private final Allowances allowances;
+    private final Scrub scrub;
 
     @Activate
     public FileServer(
@@ -58,8 +61,9 @@ public final class FileServer implements ContentRoute {
             @Reference(target = "(parley.slot=curve)", policyOption = ReferencePolicyOption.GREEDY)
                     Slot<Secp256k1> curve,
             @Reference SealedSpaces spaces,
-            @Reference InstantSource clock) {
-        this(FilesSettings.of(configuration), blobs, curve, spaces, clock);
+            @Reference InstantSource clock,
+            @Reference SecureRandom random) {
+        this(FilesSettings.of(configuration), blobs, curve, spaces, clock, random);
     }
 
     FileServer(
@@ -67,7 +71,8 @@ public final class FileServer implements ContentRoute {
             Slot<BlobStore> blobs,
             Slot<Secp256k1> curve,
             SealedSpaces spaces,
-            InstantSource clock) {
+            InstantSource clock,
+            SecureRandom random) {
         Ownership ownership = new Ownership(spaces.open(SPACE), settings.quotaBytes(), settings.quotaBlobs());
         Tokens tokens = new Tokens(settings, curve, clock);
         Hashes hashes = new Hashes();
@@ -76,6 +81,7 @@ public final class FileServer implements ContentRoute {
         downloads = new Downloads(ownership, blobs);
         shelf = new Shelf(settings, tokens, ownership, hashes, blobs, clock);
         reports = new Reports(ownership, curve, clock);
+        scrub = new Scrub(blobs, settings.scrubDays(), random);
         LOG.info(
                 "The file server answers to {}; {} may upload",
                 settings.urls(),
@@ -84,6 +90,11 @@ public final class FileServer implements ContentRoute {
                         : settings.allowed().isEmpty()
                                 ? "nobody"
                                 : settings.allowed().size() + " keys");
+    }
+
+    @Deactivate
+    void stop() {
+        scrub.close();
     }
 
     @Override

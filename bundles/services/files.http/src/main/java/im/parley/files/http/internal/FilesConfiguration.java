@@ -55,6 +55,11 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
     int tokenHours() default 24;
 
     @AttributeDefinition(
+            name = "Reading through",
+            description = "Days in which every blob is read once to find damage, 1 to 3650; 0 is never.")
+    int scrubDays() default 30;
+
+    @AttributeDefinition(
             name = "Tokens for this server only",
             description =
                     "Whether a token has to name this server. Most clients do not; without it a token that another"

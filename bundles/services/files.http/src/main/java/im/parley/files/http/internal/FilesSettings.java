@@ -20,6 +20,7 @@ import java.util.Set;
  * @param names hosts of the URLs, lower case, without ports
  * @param everybody whether any key may upload
  * @param totalBytes of all blobs; {@link Long#MAX_VALUE} for no limit of its own
+ * @param scrubDays 0 for never
  */
 record FilesSettings(
         List<String> urls,
@@ -33,6 +34,7 @@ record FilesSettings(
         long addressBytesPerHour,
         long addressRequestsPerMinute,
         Duration longestToken,
+        int scrubDays,
         boolean serverTagRequired) {
     private static final String PID = FilesConfiguration.PID;
     private static final String EVERYBODY = "*";
@@ -61,6 +63,7 @@ record FilesSettings(
                 bytes("addressMiBPerHour", c.addressMiBPerHour(), 1, 1_048_576),
                 range("addressRequestsPerMinute", c.addressRequestsPerMinute(), 1, 1_000_000),
                 Duration.ofHours(range("tokenHours", c.tokenHours(), 1, 8_760)),
+                range("scrubDays", c.scrubDays(), 0, 3_650),
                 c.serverTagRequired());
     }
 

@@ -183,6 +183,7 @@ class FileServerTest {
                 50_000,
                 600,
                 open.longestToken(),
+                0,
                 false));
         int taken = 0;
         int refused = 0;
@@ -376,6 +377,7 @@ class FileServerTest {
                 s.addressBytesPerHour(),
                 600,
                 s.longestToken(),
+                0,
                 true));
         world.upload(world.alice, BYTES).refused(403, "auth.server-required");
         List<List<String>> tags = plus(TestKey.tags(World.NOW, "upload", HASH), List.of("server", "files.example.org"));
@@ -691,6 +693,25 @@ class FileServerTest {
         // One that lost its end is noticed before a part of it is served.
         world.blobs.blobs.put(hash, Arrays.copyOf(BYTES, 5));
         world.ask("GET", "/" + HASH, null, "range", "bytes=0-1").refused(500, "blob.corrupt");
+    }
+
+    @Test
+    void BL_15_readingThroughFindsWhatNobodyAskedFor() throws Exception {
+        for (int i = 0; i < 20; i++) {
+            world.upload(world.alice, new byte[] {(byte) i}).is(201);
+        }
+        Sha256 damaged = MemoryBlobs.hash(new byte[] {7});
+        world.blobs.blobs.put(damaged, new byte[] {8});
+        try (Scrub scrub = new Scrub(World.slot("blobs", world.blobs), 1, world.random)) {
+            int found = 0;
+            // One blob is due each minute, and the round may begin in the middle of them.
+            for (int turn = 0; turn < 42; turn++) {
+                found += scrub.turn();
+            }
+            assertEquals(1, found);
+        }
+        world.ask("GET", "/" + damaged, null).refused(404, "blob.absent");
+        assertEquals(19, hashes(world.list(world.alice, "")).size());
     }
 
     // Many at once

@@ -70,11 +70,12 @@ final class World {
                 10_000_000,
                 600,
                 Duration.ofHours(24),
+                0,
                 false);
     }
 
     FileServer server(FilesSettings settings) {
-        server = new FileServer(settings, slot("blobs", blobs), slot("curve", TestKey.CURVE), spaces, clock);
+        server = new FileServer(settings, slot("blobs", blobs), slot("curve", TestKey.CURVE), spaces, clock, random);
         return server;
     }
 
