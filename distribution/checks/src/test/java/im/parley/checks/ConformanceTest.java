@@ -100,7 +100,28 @@ class ConformanceTest {
             new Duty("59", "a wrap is deleted by its addressee or its own key", "RL_11_", "aWrapIsDeletedByTheOne"),
             new Duty("59", "seal and rumor are checked before anything is shown", "CR_21_"),
             new Duty("62", "erased here, stays away over restarts", "RL_12_"),
-            new Duty("70", "the author publishes, nobody else, no repost", "RL_15_"));
+            new Duty("70", "the author publishes, nobody else, no repost", "RL_15_"),
+            new Duty("BUD-00", "a blob is what its hash says, and one that no longer is is noticed", "BL_15_"),
+            new Duty("BUD-01", "GET and HEAD alike, any extension, one range", "aBlobIsUploadedServed", "BL_11_"),
+            new Duty("BUD-01", "only a hash names a blob", "BL_08_"),
+            new Duty(
+                    "BUD-01",
+                    "readable from every origin, run in none",
+                    "everyAnswerMayBeReadFromAnyOriginAnd",
+                    "BL_09_"),
+            new Duty("BUD-02", "the hash is of the bytes that came; types are checked", "BL_05_", "BL_10_"),
+            new Duty("BUD-02", "kept whole or not at all, once however often it comes", "BL_12_", "BL_13_", "BL_14_"),
+            new Duty(
+                    "BUD-02", "quotas of keys and addresses, and nobody uploads who was not named", "BL_18_", "BL_19_"),
+            new Duty("BUD-06", "HEAD says what PUT would", "theQuestionBeforeAnUpload"),
+            new Duty("BUD-09", "signed reports about blobs that are here", "aReportIsTaken"),
+            new Duty("BUD-11", "verb, time, server, hash, signature; once to delete", "BL_06_", "BL_07_"),
+            new Duty(
+                    "BUD-12",
+                    "own lists, newest first, paged; the last owner's deletion is the blob's",
+                    "aListIsNewestFirst",
+                    "aBlobOfSeveralOwners"),
+            new Duty("BUD", "everything with blossom-client-sdk", "theOfficialClient"));
 
     @Test
     void thePageIsMadeFromTheTests() throws Exception {
@@ -110,9 +131,9 @@ class ConformanceTest {
                 # Conformance
 
                 Which tests hold which duty, made from the tests themselves: a duty without one fails the build. What each
-                NIP means here is in [Protocol](protocol.md).
+                NIP means here is in [Protocol](protocol.md), what each BUD in [File server](files.md).
 
-                | NIP | duty | tests |
+                | NIP or BUD | duty | tests |
                 |---|---|---|
                 """);
         List<String> untested = new ArrayList<>();
