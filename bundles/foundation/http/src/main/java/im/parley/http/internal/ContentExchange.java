@@ -136,8 +136,8 @@ final class ContentExchange implements ContentRoute.Exchange {
     }
 
     /** What a client has to keep up with, after a while that everybody gets. */
-    private static final class Pace {
-        private static final long GRACE_NANOS = 30_000_000_000L;
+    static final class Pace {
+        static final long GRACE_NANOS = 30_000_000_000L;
         private static final long SECOND = 1_000_000_000L;
 
         private final long minBytesPerSecond;

@@ -2,6 +2,7 @@ package im.parley.http.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import im.parley.http.ContentRoute;
@@ -187,6 +188,21 @@ class ContentRouteTest {
             assertEquals("", raw.head());
         }
         assertTrue(ask("GET /a HTTP/1.1\r\n" + host + "\r\n").startsWith("HTTP/1.1 404 "));
+    }
+
+    @Test
+    void whoIsSlowInTheLongRunIsCut() throws IOException {
+        long second = 1_000_000_000L;
+        ContentExchange.Pace pace = new ContentExchange.Pace(8_192);
+        // Whoever waits a moment, or has been quick before, is borne.
+        pace.moved(1, ContentExchange.Pace.GRACE_NANOS);
+        ContentExchange.Pace quick = new ContentExchange.Pace(8_192);
+        quick.moved(10_000_000, second);
+        quick.moved(1, 600 * second);
+        assertThrows(IOException.class, () -> pace.moved(1, second));
+        assertThrows(IOException.class, () -> quick.moved(1, 700 * second));
+        ContentExchange.Pace any = new ContentExchange.Pace(0);
+        any.moved(1, 10_000 * second);
     }
 
     /** Says what was asked and how long the body was, or misbehaves as the path says. */
