@@ -67,12 +67,25 @@ class ConformanceTest {
             new Duty("13", "required and committed work", "workIsRequired"),
             new Duty("17", "text messages both ways with nostr-tools", "aMessageFromNostrToolsIsAnswered"),
             new Duty("17", "a wrap dated 47 hours back is shown", "aWrapDated47HoursBack"),
+            new Duty("17", "a room is its people; one more is another room", "everybodyInARoom", "GR_02_", "GR_08_"),
+            new Duty(
+                    "17",
+                    "answers, reactions (25) and deletions (09) inside wraps, both ways with nostr-tools",
+                    "answersReactionsAndDeletions",
+                    "aReactionStandsBeside",
+                    "onlyTheAuthorDeletesForEverybody",
+                    "GR_11_"),
             new Duty("19", "official vectors", "Nip19", "CR_01_"),
             new Duty(
                     "40",
                     "refused when expired, never served after, also when the clock is set back",
                     "RL_13_",
                     "whatWasStoredBeforeARestartExpires"),
+            new Duty(
+                    "40",
+                    "a message is wiped at its deadline on both sides; seal and wrap outlive it a little, by chance",
+                    "whatVanishes",
+                    "ephemeralWrapsAndExpirations"),
             new Duty("42", "this relay, this connection, this moment, this key", "RL_06_"),
             new Duty("42", "several keys on one connection, up to twenty", "RL_07_"),
             new Duty(
