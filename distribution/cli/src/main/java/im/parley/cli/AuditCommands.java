@@ -3,6 +3,7 @@ package im.parley.cli;
 import im.parley.launcher.AuditLog;
 import im.parley.launcher.LauncherException;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
@@ -25,6 +26,12 @@ final class AuditCommands {
                 "Be the user whose node it is, or name a data directory with --data.");
     }
 
+    private static void checkNode(BaseCommand command) throws Failure {
+        if (!Files.isDirectory(command.dataDir())) {
+            throw unreadable(command, new IOException("there is no such directory, so no node was ever here"));
+        }
+    }
+
     @Command(name = "list", description = "Starts, swaps, acts of trust, and what else changed what the node runs.")
     static final class ListAll extends BaseCommand {
         @Option(
@@ -39,6 +46,7 @@ final class AuditCommands {
 
         @Override
         int run() throws Failure {
+            checkNode(this);
             List<AuditLog.Entry> entries;
             try {
                 entries = AuditLog.newest(dataDir(), counted(count, 10_000));
@@ -93,6 +101,7 @@ final class AuditCommands {
 
         @Override
         int run() throws Failure {
+            checkNode(this);
             AuditLog.Check check;
             try {
                 check = AuditLog.verify(dataDir(), invocation().environment());

@@ -2,6 +2,7 @@ package im.parley.cli;
 
 import im.parley.launcher.Capabilities;
 import im.parley.launcher.DistributionLock;
+import im.parley.launcher.Feature;
 import im.parley.launcher.LauncherException;
 import im.parley.launcher.PluginArchive;
 import im.parley.launcher.PluginSignature;
@@ -9,6 +10,7 @@ import im.parley.launcher.Publisher;
 import im.parley.launcher.PublisherKey;
 import im.parley.launcher.TrustStore;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -16,6 +18,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -414,13 +417,34 @@ final class TrustCommands {
             return Exit.OK;
         }
 
-        private Set<String> ownNames() throws LauncherException {
+        /** Of bundles that a newer version cannot come for as a plugin: those that bring no instances. */
+        private Set<String> ownNames() throws LauncherException, Failure {
             Path home = invocation().home();
-            return home == null
-                    ? Set.of()
-                    : DistributionLock.read(home).jars().stream()
-                            .map(DistributionLock.Jar::bsn)
-                            .collect(Collectors.toSet());
+            if (home == null) {
+                return Set.of();
+            }
+            Set<String> instances = new HashSet<>();
+            try (DirectoryStream<Path> features = Files.newDirectoryStream(home.resolve("features"), "*.json")) {
+                for (Path feature : features) {
+                    instances.addAll(Feature.parse(Files.readAllBytes(feature))
+                            .configurations()
+                            .keySet());
+                }
+            } catch (IOException e) {
+                throw new Failure(
+                        Exit.REFUSED,
+                        "distribution.tampered",
+                        "The plugin was not checked.",
+                        "The features of this distribution cannot be read: " + e.getMessage() + ".",
+                        "Unpack the distribution again.");
+            }
+            return DistributionLock.read(home).jars().stream()
+                    .map(DistributionLock.Jar::bsn)
+                    .filter(bsn -> instances.stream()
+                            .noneMatch(pid -> pid.indexOf('~') > 0
+                                    && !pid.startsWith("im.parley.slot~")
+                                    && (pid.substring(0, pid.indexOf('~')) + ".").startsWith(bsn + ".")))
+                    .collect(Collectors.toSet());
         }
 
         private static String none(List<String> names) {

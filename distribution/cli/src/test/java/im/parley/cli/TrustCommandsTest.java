@@ -97,6 +97,8 @@ class TrustCommandsTest {
         assertEquals("Nobody is trusted to make plugins.\n", out());
         assertFalse(Files.exists(dir.resolve("data")), "looking makes nothing");
         String key = Json.text(json("trust", "keygen", keyFile), "key");
+        refused("trust.bad-file", "trust", "keygen", "");
+        refused("trust.bad-file", "trust", "keygen", dir.resolve("a\nb.key").toString());
         String jar = plugin("com.acme.chess", "1.0");
         refused("plugin.unsigned", "trust", "check", jar);
         ok("trust", "sign", jar, "--key", keyFile, "--valid-days", "30");

@@ -12,6 +12,7 @@ import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -175,12 +176,21 @@ final class PluginDesk implements Function<Map<String, Object>, Map<String, Obje
         return now;
     }
 
-    /** What runs, with the selections that swaps have made since. */
+    /** What runs, with the selections that swaps have made since; not with those that wait for the next start. */
     private Generation running(Generation now) {
         Map<String, List<String>> slots = new TreeMap<>(running.slots());
+        RunningStack there = live;
+        Map<String, RunningStack.SlotState> states = there == null ? Map.of() : there.slots();
         slots.replaceAll((slot, select) -> {
             List<String> selected = now.slots().get(slot);
-            return selected != null && running.complete().keySet().containsAll(selected) ? selected : select;
+            RunningStack.SlotState state = states.get(slot);
+            boolean serves = selected != null
+                    && running.complete().keySet().containsAll(selected)
+                    && (state == null
+                            || state.instance().isEmpty()
+                            || selected.contains(state.instance())
+                            || !select.contains(state.instance()));
+            return serves ? Objects.requireNonNull(selected) : select;
         });
         return running.with(running.plugins(), running.overrides(), slots);
     }

@@ -45,6 +45,11 @@ public final class PublisherKey {
      */
     public static String generate(Path file) throws LauncherException {
         String what = "No key was made.";
+        Path name = file.getFileName();
+        if (name == null || name.toString().isBlank() || name.toString().chars().anyMatch(Character::isISOControl)) {
+            throw new LauncherException(
+                    "trust.bad-file", what, "That is no name of a file.", "Name a file that is not there yet.");
+        }
         byte[] secret = new byte[0];
         try {
             KeyPair pair = KeyPairGenerator.getInstance(Ed25519.NAME).generateKeyPair();

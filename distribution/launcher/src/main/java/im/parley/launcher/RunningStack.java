@@ -152,11 +152,28 @@ final class RunningStack {
         return !services(pid).isEmpty();
     }
 
-    /** Whether a service has been made from the configuration as it is now. */
+    /** Whether a service has been made from the configuration as it is now, and its component takes it. */
     boolean isServedWith(String pid, Map<String, Object> properties) {
         return services(pid).stream()
                 .anyMatch(reference -> properties.entrySet().stream()
-                        .allMatch(property -> same(property.getValue(), reference.getProperty(property.getKey()))));
+                                .allMatch(
+                                        property -> same(property.getValue(), reference.getProperty(property.getKey())))
+                        && starts(reference));
+    }
+
+    /** A component that nobody uses yet is registered before it is made, and only then refuses what it was given. */
+    private boolean starts(ServiceReference<?> reference) {
+        try {
+            return context.getService(reference) != null;
+        } catch (IllegalStateException left) {
+            return false;
+        } finally {
+            try {
+                context.ungetService(reference);
+            } catch (IllegalStateException left) {
+                LOG.debug("a service left", left);
+            }
+        }
     }
 
     private static boolean same(Object wanted, @Nullable Object there) {
@@ -256,7 +273,8 @@ final class RunningStack {
         } catch (ReflectiveOperationException e) {
             LOG.error("A swap failed", thrown);
         }
-        return failed(code, String.valueOf(thrown.getMessage()), null);
+        String said = thrown.getMessage();
+        return failed(code, said == null ? "it threw " + thrown.getClass().getSimpleName() : said, null);
     }
 
     private static long number(@Nullable Object value) {

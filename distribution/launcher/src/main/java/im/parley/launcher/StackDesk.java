@@ -88,6 +88,7 @@ final class StackDesk implements Function<Map<String, Object>, Map<String, Objec
                 case "select" -> select(request);
                 case "done" -> done(request);
                 case "undoable" -> undoable();
+                case "current" -> current();
                 default -> Map.of("problem", "The launcher does not know " + request.get("op") + ".");
             };
         } catch (IOException | LauncherException | RuntimeException e) {
@@ -97,6 +98,11 @@ final class StackDesk implements Function<Map<String, Object>, Map<String, Objec
                     "The next stack generation could not be written (" + e.getMessage()
                             + "), so nothing was changed. Make room or correct the owner of the data directory.");
         }
+    }
+
+    private Map<String, Object> current() throws LauncherException {
+        StackFiles.Numbered now = stack.current();
+        return Map.of("generation", now == null ? 0L : now.number());
     }
 
     private Map<String, Object> select(Map<String, Object> request) throws IOException, LauncherException {
@@ -163,6 +169,8 @@ final class StackDesk implements Function<Map<String, Object>, Map<String, Objec
             }
         } else {
             return Map.of(
+                    "code",
+                    "swap.busy",
                     "problem",
                     "A change of the stack is under way, so " + first
                             + " was not swapped in; try again when it is done.");

@@ -31,6 +31,12 @@ final class StackPlanner {
     private static final Set<String> RESTARTING =
             Set.of("im.parley.slot.host", "im.parley.vault", "im.parley.egress", "im.parley.control");
 
+    private static final String NODE_READY = "im.parley.control";
+    /** What a start waits for: with a typo in it no node would be ready again, and none could undo it. */
+    private static final Set<String> READY_KEYS = Set.of("ready", "tolerated");
+    /** What a slot of the distribution is and how its contents are moved. */
+    private static final Set<String> SLOT_KEYS = Set.of(Generation.SLOT, "handover");
+
     private final JarStore jars;
     private final PluginGate gate;
     private final Path scratch;
@@ -365,10 +371,11 @@ final class StackPlanner {
             }
             Map<String, Object> written = target.configurations().getOrDefault(pid, Map.of());
             for (String key : override.getValue().keySet()) {
+                boolean ofSlot = pid.startsWith(Generation.SLOT_FACTORY);
+                boolean built = target.configurations().containsKey(pid);
                 if (String.valueOf(written.get(key)).contains("${")
-                        || pid.startsWith(Generation.SLOT_FACTORY)
-                                && (key.equals(Generation.SELECT)
-                                        || key.equals(Generation.SLOT) && written.containsKey(key))) {
+                        || NODE_READY.equals(pid) && READY_KEYS.contains(key)
+                        || ofSlot && (key.equals(Generation.SELECT) || built && SLOT_KEYS.contains(key))) {
                     throw refused(
                             "plan.reserved",
                             pid + " " + key
@@ -379,6 +386,20 @@ final class StackPlanner {
         }
         for (String pid : file.configurations().keySet()) {
             check(pid, Map.of());
+        }
+        Map<String, String> slots = new HashMap<>();
+        target.complete().forEach((pid, properties) -> {
+            if (pid.startsWith(Generation.SLOT_FACTORY)) {
+                slots.merge(String.valueOf(properties.get(Generation.SLOT)), pid, (one, other) -> one + ", " + other);
+            }
+        });
+        for (Map.Entry<String, String> slot : slots.entrySet()) {
+            if (slot.getValue().indexOf(',') >= 0) {
+                throw refused(
+                        "plan.duplicate-slot",
+                        "The slot " + slot.getKey() + " would be there more than once: " + slot.getValue(),
+                        "Give the new slot another name.");
+            }
         }
     }
 
@@ -439,7 +460,8 @@ final class StackPlanner {
         if (select.size() > 1 && !slot.equals(SLOT_WITH_PREFERENCES) || new HashSet<>(select).size() != select.size()) {
             throw refused(
                     "plan.slot-not-single",
-                    "Slot " + slot + " is to be filled by " + String.join(", ", select) + "; it takes one",
+                    "Slot " + slot + " is to be filled by " + String.join(", ", select) + "; it takes "
+                            + (slot.equals(SLOT_WITH_PREFERENCES) ? "each once" : "one"),
                     "Choose one; only the slot " + SLOT_WITH_PREFERENCES + " takes several, each once.");
         }
         if (select.isEmpty()) {
@@ -510,6 +532,9 @@ final class StackPlanner {
         draft.configurations(created, changed, deleted, before, after);
         draft.slots(after);
         List<String> refreshed = refreshed(removed, draft);
+        if (draft.verdict == StackPlan.Verdict.RESTART) {
+            refuseMoves(swaps, running, after);
+        }
         checkCandidates(swaps, target, created, changed);
         if (!added.isEmpty() || !removed.isEmpty()) {
             tryOut(target, checked);
@@ -684,6 +709,25 @@ final class StackPlanner {
         swaps.putAll(takenOver);
         swaps.putAll(moving);
         return swaps;
+    }
+
+    /** A start moves nothing: it would serve an empty store while the full one lies beside it. */
+    private static void refuseMoves(
+            Map<String, String> swaps, Generation running, Map<String, Map<String, Object>> after)
+            throws LauncherException {
+        Map<String, Map<String, Object>> before = running.complete();
+        for (Map.Entry<String, String> swap : swaps.entrySet()) {
+            String slot = swap.getKey();
+            String old = running.slots().getOrDefault(slot, List.of("")).get(0);
+            if (!handover(slot, before).equals("none") && !sameDirectory(old, before, swap.getValue(), after)) {
+                throw refused(
+                        "plan.move-alone",
+                        "The slot " + slot
+                                + " keeps data that has to be moved while the node runs, and the rest of this"
+                                + " change needs the node to start anew",
+                        "Move it first with ./parley swap " + slot + " " + swap.getValue() + ", then apply the rest.");
+            }
+        }
     }
 
     /** Whether a new version goes on with what the old one keeps. */

@@ -208,6 +208,36 @@ class StackPlannerTest {
         assertEquals(List.of(SLOT, "kept.a"), List.copyOf(plan.swaps().keySet()), "what keeps data comes last");
     }
 
+    /** A start moves nothing: it would serve an empty store beside the full one. */
+    @Test
+    void noStoreMovesWithAChangeThatWaitsForTheNextStart() throws Exception {
+        refused(
+                "plan.move-alone",
+                "kept.a",
+                () -> plan("\"slots\":{\"kept.a\":[\"x.keep~second\"]},"
+                        + "\"configurations\":{\"im.parley.egress\":{\"size\":9}}"));
+        StackPlan stateless = plan("\"slots\":{\"policy.limits\":[\"x.store~second\"]},"
+                + "\"configurations\":{\"im.parley.egress\":{\"size\":9}}");
+        assertEquals(StackPlan.Verdict.RESTART, stateless.verdict());
+    }
+
+    @Test
+    void howAStoreIsMovedAndWhenANodeIsReadyIsNotForAStackFile() throws Exception {
+        refused(
+                "plan.reserved",
+                "handover",
+                () -> plan("\"configurations\":{\"im.parley.slot~kept.a\":{\"handover\":\"none\"}}"));
+        refused(
+                "plan.reserved",
+                "handover",
+                () -> plan("\"configurations\":{\"im.parley.slot~fixed\":{\"handover\":\"none\"}}"));
+        refused(
+                "plan.duplicate-slot",
+                "kept.a",
+                () -> plan("\"configurations\":{\"im.parley.slot~other\":{\"parley.slot\":\"kept.a\","
+                        + "\"handover\":\"none\"}},\"slots\":{\"kept.a\":[\"x.keep~main\"]}"));
+    }
+
     /** All slots of one bundle change to its new version in one act, since nothing has to be copied. */
     @Test
     void severalStoresAreTakenOverAtOnce() throws Exception {

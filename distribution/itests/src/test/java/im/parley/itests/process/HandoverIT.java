@@ -104,6 +104,13 @@ public class HandoverIT {
         assertEquals(1, node.json("handover", "status").path("slots").size());
         node.json("swap", "storage.events", "im.parley.storage.derby.events~main");
         traffic.check();
+        node.json("handover", "finish", "storage.events");
+        node.json("undo");
+        traffic.check();
+        assertEquals(
+                "nothing takes an undo back, so nothing is kept up to date for one",
+                1,
+                node.json("handover", "status").path("slots").size());
     }
 
     private void fill() throws Exception {

@@ -154,6 +154,43 @@ public class PluginIT {
                         "plugin.install", "plugin.upgrade", "plugin.remove", "stack.undo", "stack.done", "swap")));
     }
 
+    /** What a part does not take is put back, whether or not anybody uses that part at the moment. */
+    @Test
+    public void aConfigurationThatAPartRefusesChangesNothing() throws Exception {
+        String before = stack();
+        for (String wrong : new String[] {
+            "\"im.parley.files.http\":{\"maxBlobMiB\":-1}",
+            "\"im.parley.files.http\":{\"allowed\":[\"npub1zzz\"]}",
+            "\"im.parley.relay\":{\"maxMessageLength\":-5}",
+            "\"im.parley.http\":{\"transfers\":-1}",
+            "\"im.parley.control\":{\"ready\":[\"(objectClass=nope)\"]}"
+        }) {
+            Path file = Files.writeString(
+                    folder.resolve("wrong.json"), "{\"format\":1,\"configurations\":{" + wrong + "}}");
+            DistributionNode.Result refused = node.run("", "stack", "apply", file.toString(), "--yes");
+            assertEquals(wrong + refused.out(), 1, refused.exit());
+            assertEquals(wrong, before, stack());
+        }
+        assertRefusedKindNone();
+        assertEquals(1, node.json("status").path("generation").asLong());
+        Path right = Files.writeString(
+                folder.resolve("right.json"),
+                "{\"format\":1,\"configurations\":{\"im.parley.files.http\":{\"maxBlobMiB\":7}}}");
+        node.json("stack", "apply", right.toString(), "--yes");
+        assertEquals(
+                "it is told at once", 2, node.json("status").path("generation").asLong());
+    }
+
+    private void assertRefusedKindNone() throws Exception {
+        try (RelaySocket client = RelaySocket.open(node.relayUrl())) {
+            assertEquals(
+                    "",
+                    client.publish(new TestKey().sign(1, List.of(), "the relay serves on"))
+                            .get(3)
+                            .asText());
+        }
+    }
+
     /** Both slots of the bundle change hands in one act; the files stay where they are. */
     @Test
     public void PL_10_aNewVersionOfAStoreThatIsBuiltInTakesItsFilesOverWhilePeopleWrite() throws Exception {
@@ -163,6 +200,9 @@ public class PluginIT {
         node.json("identity", "new", "bob");
         KeyPair house = SamplePlugin.trustedHouse(node.stateDir(), folder);
         Path newer = SamplePlugin.ofDistribution(folder, "im.parley.storage.derby", "0.1.1", house);
+        assertEquals(
+                "house",
+                node.json("trust", "check", newer.toString()).path("publisher").asText());
         AtomicBoolean over = new AtomicBoolean();
         ExecutorService executor = Executors.newFixedThreadPool(CLIENTS);
         Set<String> published = new HashSet<>();

@@ -31,6 +31,8 @@ public class TrustIT {
     @Test
     public void AD_10_commandsAndNodeWriteOneLogAndAHandInItIsNoticed() throws Exception {
         node = DistributionNode.create("trust");
+        refused("audit.not-read", "audit", "verify");
+        refused("audit.not-read", "audit", "list");
         Path key = node.base().resolve("acme.key");
         String publicKey =
                 node.json("trust", "keygen", key.toString()).path("key").asText();

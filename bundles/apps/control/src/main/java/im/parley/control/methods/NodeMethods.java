@@ -14,6 +14,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import org.osgi.framework.BundleContext;
 import org.osgi.framework.BundleException;
 import org.osgi.service.component.annotations.Activate;
@@ -40,6 +42,13 @@ public final class NodeMethods implements MethodGroup {
 
     @Reference(cardinality = ReferenceCardinality.MULTIPLE, policy = ReferencePolicy.DYNAMIC)
     private volatile List<AddressSource> addresses = List.of();
+
+    /** The launcher, which alone knows the generation after changes of the stack; a host of another kind has none. */
+    @Reference(
+            target = "(parley.stack=node)",
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC)
+    private volatile @Nullable Function<Map<String, Object>, Map<String, Object>> stack;
 
     @Activate
     public NodeMethods(
@@ -88,7 +97,7 @@ public final class NodeMethods implements MethodGroup {
         status.put("missing", missing);
         status.put("degraded", state.getOrDefault("degraded", List.of()));
         status.put("version", config.version());
-        status.put("generation", Math.max(config.generation(), swaps.generation()));
+        status.put("generation", generation());
         status.put(
                 "features",
                 config.features().isEmpty()
@@ -101,6 +110,14 @@ public final class NodeMethods implements MethodGroup {
         status.put("urls", urls);
         status.put("session", SessionMethods.state(vault));
         return status;
+    }
+
+    private long generation() {
+        Function<Map<String, Object>, Map<String, Object>> launcher = stack;
+        Object current = launcher == null
+                ? null
+                : launcher.apply(Map.of("op", "current")).get("generation");
+        return Math.max(Math.max(config.generation(), swaps.generation()), current instanceof Long number ? number : 0);
     }
 
     /** The framework stops on a thread of its own, which gives this answer time to leave. */

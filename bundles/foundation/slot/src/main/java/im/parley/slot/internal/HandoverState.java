@@ -141,7 +141,7 @@ final class HandoverState {
                                 Kind.REJECTED,
                                 "swap.target-not-empty",
                                 instance + " keeps something of its own in " + data + ", which a copy would mix with."
-                                        + " Move that directory away.");
+                                        + " Look what it is, it may be all you have; if you do not need it, move that directory away.");
                     }
                 }
             }

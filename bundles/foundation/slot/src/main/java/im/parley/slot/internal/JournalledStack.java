@@ -85,7 +85,8 @@ final class JournalledStack implements Stack {
         try {
             Map<String, Object> answer = service.apply(request);
             if (answer.get("problem") instanceof String problem) {
-                throw new ProviderException(Kind.UNAVAILABLE, "swap.not-written", problem);
+                String code = answer.get("code") instanceof String said ? said : "swap.not-written";
+                throw new ProviderException(Kind.UNAVAILABLE, code, problem);
             }
             return answer;
         } finally {

@@ -84,6 +84,11 @@ public final class SwapDesk implements Swaps {
                     Kind.REJECTED, "swap.nothing-to-undo", "No swap was made that was not taken back.");
         }
         SwapReport report = swap(newest.slot(), newest.from(), who, why, newest);
+        ConfiguredSlot slot = slot(newest.slot());
+        if (slot.handover() != null && slot.handover().progress().phase().equals("window")) {
+            // It was copied back, and nothing takes an undo back: nobody would end keeping the other one up to date.
+            slot.finish();
+        }
         synchronized (this) {
             undoable.removeLastOccurrence(newest);
         }
@@ -157,9 +162,13 @@ public final class SwapDesk implements Swaps {
     @Override
     public void cancel(String slot) throws ProviderException {
         Handover handover = slot(slot).handover();
-        if (handover != null) {
-            handover.cancel();
+        if (handover == null || handover.progress().phase().equals("none")) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    "swap.no-window",
+                    "Nothing moves in the slot " + slot + ", and nothing is compared.");
         }
+        handover.cancel();
     }
 
     @Override

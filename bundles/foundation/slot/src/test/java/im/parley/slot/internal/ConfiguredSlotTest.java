@@ -408,6 +408,10 @@ class ConfiguredSlotTest {
                 "swap.unknown-slot",
                 assertThrows(ProviderException.class, () -> desk.swap("nothing", "a~main", "operator", ""))
                         .code());
+        assertEquals(
+                "swap.no-window",
+                assertThrows(ProviderException.class, () -> desk.cancel("curve"))
+                        .code());
         desk.deactivate();
     }
 
