@@ -50,9 +50,9 @@ public final class DerbyEventStoreProvider implements Provider<EventStore> {
         @AttributeDefinition(
                 name = "Page cache",
                 description =
-                        "Pages of 8 KiB kept in memory, 40 to 200,000. 4,000 are 32 MiB; a relay with millions of "
+                        "Pages of 4 KiB kept in memory, 40 to 200,000. 8,000 are 32 MiB; a relay with millions of "
                                 + "events is quicker with 30,000.")
-        int pageCacheSize() default 4_000;
+        int pageCacheSize() default 8_000;
 
         @AttributeDefinition(
                 name = "Checkpoint interval",

@@ -46,8 +46,8 @@ public final class DerbyRecordStoreProvider implements Provider<RecordStore> {
     @interface Config {
         @AttributeDefinition(
                 name = "Page cache",
-                description = "Pages of 8 KiB kept in memory, 40 to 200,000. 1,000 are 8 MiB.")
-        int pageCacheSize() default 1_000;
+                description = "Pages of 4 KiB kept in memory, 40 to 200,000. 2,000 are 8 MiB.")
+        int pageCacheSize() default 2_000;
 
         @AttributeDefinition(
                 name = "Checkpoint interval",

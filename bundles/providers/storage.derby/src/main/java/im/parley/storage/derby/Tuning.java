@@ -3,11 +3,16 @@ package im.parley.storage.derby;
 /**
  * How much Derby may use for one database.
  *
- * @param pageCachePages pages of 8 KiB kept in memory
+ * @param pageCachePages pages of 4 KiB kept in memory
  * @param checkpointBytes log written between two checkpoints; after a crash at most about this much is replayed
  */
 record Tuning(int pageCachePages, int checkpointBytes) {
-    static final int PAGE_BYTES = 8_192;
+    /**
+     * A kill does not cut a write of one page of memory in two, but one of two pages it can, and Derby cannot mend a page
+     * that is half old and half new.
+     */
+    static final int PAGE_BYTES = 4_096;
+
     static final int MIN_PAGES = 40;
     static final int MAX_PAGES = 200_000;
     static final int MIN_CHECKPOINT = 1 << 20;
