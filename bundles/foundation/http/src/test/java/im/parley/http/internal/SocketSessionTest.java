@@ -373,7 +373,9 @@ class SocketSessionTest {
             try (RawSocket raw = connect()) {
                 byte[] one = RawSocket.encode(opcode, true, false, bytes(1));
                 ByteArrayOutputStream flood = new ByteArrayOutputStream();
-                for (int i = 0; i < 20_000; i++) {
+                // Few beyond the limit: what the server has not read when it hangs up makes the kernel take its answer
+                // away.
+                for (int i = 0; i < 1_010; i++) {
                     flood.writeBytes(one);
                 }
                 raw.sendDespiteHangUp(flood.toByteArray());
