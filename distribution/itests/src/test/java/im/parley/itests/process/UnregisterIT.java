@@ -20,6 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.After;
 import org.junit.Before;
@@ -41,6 +42,7 @@ public class UnregisterIT {
             "im.parley.identity.local",
             "im.parley.storage.derby");
 
+    private final AtomicInteger taken = new AtomicInteger();
     private DistributionNode bob;
     private Path base;
     private EmbeddedNode alice;
@@ -97,6 +99,11 @@ public class UnregisterIT {
             alice.bounce(bundle);
             times.merge(bundle, 1, Integer::sum);
             LockSupport.parkNanos(random.nextInt(50_000_000));
+            if (i % 10 == 9) {
+                // On a busy machine everything may be away most of the time.
+                int before = taken.get();
+                Waiting.until("a message is taken", () -> taken.get() > before);
+            }
         }
         long took = System.nanoTime() - began;
         over.set(true);
@@ -139,6 +146,7 @@ public class UnregisterIT {
                     control.call(
                             "message.send", Peers.arguments().put("to", "bob").put("text", text));
                     sent.taken().add(text);
+                    taken.incrementAndGet();
                 } catch (IOException refused) {
                     // Taken or not: what it was refused for may have struck after the commit.
                     sent.doubtful().add(text);
