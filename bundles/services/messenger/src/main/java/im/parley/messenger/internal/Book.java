@@ -230,6 +230,14 @@ final class Book {
         return over;
     }
 
+    /** When the next message is over, in epoch seconds; the largest number if none ever is. */
+    static long nextExpiry(Tx tx, PublicKey account) throws ProviderException {
+        for (Item item : tx.scan(RecordKey.all(EXPIRIES, account.hex()), false, 1)) {
+            return order(item);
+        }
+        return Long.MAX_VALUE;
+    }
+
     /** Seconds; 0 if what is written there stays. */
     static long timer(Tx tx, String conversation) throws ProviderException {
         return number(tx, RecordKey.of(TIMERS, conversation));

@@ -88,10 +88,15 @@ final class Circle implements OutboxHost {
     /** Serialises what makes keys or changes relays, which touch more than the records. */
     private final Object changing = new Object();
 
+    /** Whether messages came whose deadline was not looked at. */
+    private volatile boolean deadlinesChanged = true;
+
     // Confined to the loop.
     private Set<PublicKey> unlocked = new HashSet<>();
     /** As last read; null if it may have changed. */
     private @Nullable List<Account> current;
+
+    private long nextDeadline;
 
     private boolean begun;
     private boolean troubled;
@@ -173,9 +178,7 @@ final class Circle implements OutboxHost {
                 now.add(account.pubkey());
             }
         }
-        for (Account account : accounts) {
-            wipe(account.pubkey());
-        }
+        wipe(accounts);
         Set<PublicKey> before = unlocked;
         unlocked = now;
         inboxes.keep(open);
@@ -186,9 +189,27 @@ final class Circle implements OutboxHost {
         }
     }
 
-    /** Takes away what has had its time, also what had it while the node was off. */
-    private void wipe(PublicKey account) throws ProviderException {
+    /** Takes away what has had its time, also what had it while the node was off; looks only when there may be some. */
+    private void wipe(List<Account> accounts) throws ProviderException {
         long now = services.clock().instant().getEpochSecond();
+        if (!deadlinesChanged && now < nextDeadline) {
+            return;
+        }
+        deadlinesChanged = false;
+        long next = Long.MAX_VALUE;
+        try {
+            for (Account account : accounts) {
+                wipe(account.pubkey(), now);
+                next = Math.min(next, space.transact(tx -> Book.nextExpiry(tx, account.pubkey())));
+            }
+        } catch (ProviderException e) {
+            deadlinesChanged = true;
+            throw e;
+        }
+        nextDeadline = next;
+    }
+
+    private void wipe(PublicKey account, long now) throws ProviderException {
         int wiped;
         do {
             wiped = space.transact(tx -> {
@@ -264,7 +285,13 @@ final class Circle implements OutboxHost {
     private Intake intake(Account account) {
         return intakes.computeIfAbsent(
                 account.pubkey(),
-                unused -> new Intake(scope, account, space, services, work, nanoTime, this::dropped, announcer::wake));
+                unused -> new Intake(scope, account, space, services, work, nanoTime, this::dropped, this::shown));
+    }
+
+    /** Messages became visible. */
+    private void shown() {
+        deadlinesChanged = true;
+        announcer.wake();
     }
 
     private void dropped(String code) {
@@ -307,7 +334,7 @@ final class Circle implements OutboxHost {
 
     @Override
     public void changed(Set<String> messageIds) {
-        announcer.wake();
+        shown();
     }
 
     // ---- accounts ----
@@ -861,7 +888,7 @@ final class Circle implements OutboxHost {
             return message(tx, account, line, names(tx, account));
         });
         services.outbox().kick(scope);
-        announcer.wake();
+        shown();
         return message;
     }
 
