@@ -15,7 +15,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.After;
-import org.junit.Assume;
 import org.junit.Before;
 import org.junit.Test;
 
@@ -33,11 +32,7 @@ public class WrongClockIT {
     public void start() throws Exception {
         Optional<Path> library = library();
         if (library.isEmpty()) {
-            if ("true".equals(System.getenv("CI"))) {
-                throw new AssertionError("CI=true allows no skipped test, but libfaketime is missing");
-            }
-            System.out.println("SKIPPED: libfaketime (package faketime)");
-            Assume.assumeTrue("libfaketime", false);
+            Peers.skip("libfaketime is not installed (package faketime)");
         }
         relay = DistributionNode.create("relay");
         relay.start("--only", "infrastructure");
