@@ -205,6 +205,34 @@ final class DistributionNode implements AutoCloseable {
         });
     }
 
+    /** The address of its first identity. */
+    String npub() throws IOException, InterruptedException {
+        return json("identity", "list").path("accounts").get(0).path("npub").asText();
+    }
+
+    /** The texts that others sent it, in the order of appearance. */
+    List<String> received() throws IOException {
+        List<String> texts = new ArrayList<>();
+        try (ControlSocket control = ControlSocket.open(this)) {
+            long after = 0;
+            while (true) {
+                JsonNode page = control.call(
+                                "message.list",
+                                Peers.arguments().put("after", after).put("limit", 1000))
+                        .path("messages");
+                for (JsonNode message : page) {
+                    after = Math.max(after, message.path("position").asLong());
+                    if (!message.path("outgoing").asBoolean()) {
+                        texts.add(message.path("text").asText());
+                    }
+                }
+                if (page.isEmpty()) {
+                    return texts;
+                }
+            }
+        }
+    }
+
     /** Every line that the node ever wrote about reaching out. */
     List<JsonNode> egressLog() throws IOException {
         List<JsonNode> lines = new ArrayList<>();

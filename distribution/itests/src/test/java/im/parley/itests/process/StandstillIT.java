@@ -3,7 +3,6 @@ package im.parley.itests.process;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,10 +29,10 @@ public class StandstillIT {
         relay.start("--only", "infrastructure");
         alice = personal("alice");
         bob = personal("bob");
-        alice.json("contact", "add", "bob", npub(bob));
-        bob.json("contact", "add", "alice", npub(alice));
+        alice.json("contact", "add", "bob", bob.npub());
+        bob.json("contact", "add", "alice", alice.npub());
         send(alice, "before");
-        Waiting.until("the first arrives", () -> received(bob).size() == 1);
+        Waiting.until("the first arrives", () -> bob.received().size() == 1);
     }
 
     private DistributionNode personal(String name) throws Exception {
@@ -42,14 +41,6 @@ public class StandstillIT {
         node.json("identity", "new", name);
         node.json("relay", "add", relay.relayUrl().toString());
         return node;
-    }
-
-    private static String npub(DistributionNode node) throws Exception {
-        return node.json("identity", "list")
-                .path("accounts")
-                .get(0)
-                .path("npub")
-                .asText();
     }
 
     @After
@@ -85,13 +76,13 @@ public class StandstillIT {
         Waiting.until(
                 "all that was written meanwhile is shown",
                 RECONNECT,
-                () -> received(bob).size() >= sent.size());
+                () -> bob.received().size() >= sent.size());
         long millis = (System.nanoTime() - start) / 1_000_000;
         sent.add("after");
         send(alice, "after");
         Waiting.until(
-                "what comes after is shown", RECONNECT, () -> received(bob).contains("after"));
-        assertEquals("each once, in order", sent, received(bob));
+                "what comes after is shown", RECONNECT, () -> bob.received().contains("after"));
+        assertEquals("each once, in order", sent, bob.received());
         Waiting.until(
                 "the ledger knows",
                 () -> alice.json("ledger").path("byState").path("at relays").asLong() == sent.size());
@@ -110,19 +101,5 @@ public class StandstillIT {
         try (ControlSocket control = ControlSocket.open(node)) {
             control.call("message.send", Peers.arguments().put("to", "bob").put("text", text));
         }
-    }
-
-    private static List<String> received(DistributionNode node) throws Exception {
-        List<String> texts = new ArrayList<>();
-        try (ControlSocket control = ControlSocket.open(node)) {
-            for (JsonNode message : control.call(
-                            "message.list", Peers.arguments().put("after", 0).put("limit", 1000))
-                    .path("messages")) {
-                if (!message.path("outgoing").asBoolean()) {
-                    texts.add(message.path("text").asText());
-                }
-            }
-        }
-        return texts;
     }
 }

@@ -123,9 +123,11 @@ public class SwapIT {
         executor.shutdown();
 
         Waiting.until(
-                "all of it is with bob", Duration.ofMinutes(4), () -> received().size() >= all.count());
+                "all of it is with bob",
+                Duration.ofMinutes(4),
+                () -> bob.received().size() >= all.count());
         Map<String, List<Integer>> received = new HashMap<>();
-        for (String text : received()) {
+        for (String text : bob.received()) {
             String[] parts = text.split(" ");
             received.computeIfAbsent(parts[0], unused -> new ArrayList<>()).add(Integer.parseInt(parts[1]));
         }
@@ -220,26 +222,6 @@ public class SwapIT {
             }
         }
         return sent;
-    }
-
-    private List<String> received() throws Exception {
-        List<String> texts = new ArrayList<>();
-        try (ControlSocket control = ControlSocket.open(bob)) {
-            long after = 0;
-            while (true) {
-                JsonNode page = control.call(
-                                "message.list",
-                                Peers.arguments().put("after", after).put("limit", 1000))
-                        .path("messages");
-                for (JsonNode message : page) {
-                    after = Math.max(after, message.path("position").asLong());
-                    texts.add(message.path("text").asText());
-                }
-                if (page.isEmpty()) {
-                    return texts;
-                }
-            }
-        }
     }
 
     /** Heap and metaspace in use after a collection, in KiB. */

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -115,8 +114,10 @@ public class UnregisterIT {
         }
 
         Waiting.until(
-                "all of it is with bob", Duration.ofMinutes(4), () -> received().containsAll(sent.taken()));
-        List<String> received = received();
+                "all of it is with bob",
+                Duration.ofMinutes(4),
+                () -> bob.received().containsAll(sent.taken()));
+        List<String> received = bob.received();
         Set<String> once = new LinkedHashSet<>(received);
         assertEquals("nothing is shown twice", once.size(), received.size());
         once.removeAll(sent.taken());
@@ -157,25 +158,5 @@ public class UnregisterIT {
             }
         }
         return sent;
-    }
-
-    private List<String> received() throws Exception {
-        List<String> texts = new ArrayList<>();
-        try (ControlSocket control = ControlSocket.open(bob)) {
-            long after = 0;
-            while (true) {
-                JsonNode page = control.call(
-                                "message.list",
-                                Peers.arguments().put("after", after).put("limit", 1000))
-                        .path("messages");
-                for (JsonNode message : page) {
-                    after = Math.max(after, message.path("position").asLong());
-                    texts.add(message.path("text").asText());
-                }
-                if (page.isEmpty()) {
-                    return texts;
-                }
-            }
-        }
     }
 }

@@ -3,7 +3,6 @@ package im.parley.itests.process;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,8 +45,8 @@ public class WrongClockIT {
                 .with("FAKETIME_DONT_FAKE_MONOTONIC", "1")
                 .with("FAKETIME_FORCE_MONOTONIC_FIX", "0");
         personal(alice, "alice");
-        alice.json("contact", "add", "bob", npub(bob));
-        bob.json("contact", "add", "alice", npub(alice));
+        alice.json("contact", "add", "bob", bob.npub());
+        bob.json("contact", "add", "alice", alice.npub());
     }
 
     private static Optional<Path> library() throws IOException {
@@ -70,14 +69,6 @@ public class WrongClockIT {
         node.json("identity", "new", name);
         node.json("relay", "add", relay.relayUrl().toString());
         return node;
-    }
-
-    private static String npub(DistributionNode node) throws Exception {
-        return node.json("identity", "list")
-                .path("accounts")
-                .get(0)
-                .path("npub")
-                .asText();
     }
 
     @After
@@ -114,8 +105,8 @@ public class WrongClockIT {
             }
         }
         Waiting.until(
-                "all is shown", Duration.ofSeconds(90), () -> received(bob).size() >= sent.size());
-        assertEquals("each once, in the order of writing", sent, received(bob));
+                "all is shown", Duration.ofSeconds(90), () -> bob.received().size() >= sent.size());
+        assertEquals("each once, in the order of writing", sent, bob.received());
         Waiting.until(
                 "the ledger knows",
                 () -> alice.json("ledger").path("byState").path("at relays").asLong() == sent.size());
@@ -139,7 +130,7 @@ public class WrongClockIT {
                         .contains("clock.skew"));
         setClock("+0");
         send(bob, "alice", "now you can");
-        Waiting.until("the inbox is back", () -> received(alice).contains("now you can"));
+        Waiting.until("the inbox is back", () -> alice.received().contains("now you can"));
     }
 
     private boolean isAt(String offset) throws Exception {
@@ -158,19 +149,5 @@ public class WrongClockIT {
         try (ControlSocket control = ControlSocket.open(node)) {
             control.call("message.send", Peers.arguments().put("to", to).put("text", text));
         }
-    }
-
-    private static List<String> received(DistributionNode node) throws Exception {
-        List<String> texts = new ArrayList<>();
-        try (ControlSocket control = ControlSocket.open(node)) {
-            for (JsonNode message : control.call(
-                            "message.list", Peers.arguments().put("after", 0).put("limit", 1000))
-                    .path("messages")) {
-                if (!message.path("outgoing").asBoolean()) {
-                    texts.add(message.path("text").asText());
-                }
-            }
-        }
-        return texts;
     }
 }
