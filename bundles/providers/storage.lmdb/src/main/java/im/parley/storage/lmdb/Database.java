@@ -360,11 +360,27 @@ final class Database implements AutoCloseable {
             lose(of);
             return Failures.lost();
         }
+        if (e.code() == LMDB.MDB_SHORT_WRITE && !takesWrites()) {
+            return Failures.readOnly();
+        }
         synchronized (this) {
             if (e.code() == 0 && damage != null) {
                 return Failures.again(damage);
             }
             return e.code() == 0 && !closed ? Failures.lost() : Failures.of(e);
+        }
+    }
+
+    /**
+     * A write is cut short where a disk ends, and where the kernel gives the disk up in the middle of it. It still says then
+     * that it can be written; only doing something to it tells.
+     */
+    private boolean takesWrites() {
+        try {
+            Files.setLastModifiedTime(directory, Files.getLastModifiedTime(directory));
+            return true;
+        } catch (IOException e) {
+            return false;
         }
     }
 
