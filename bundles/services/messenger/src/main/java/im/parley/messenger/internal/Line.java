@@ -4,6 +4,7 @@ import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.outbox.RecordInput;
 import im.parley.outbox.RecordOutput;
+import im.parley.protocol.Kinds;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -128,6 +129,11 @@ record Line(
     /** Everybody else in the room. */
     List<PublicKey> members() {
         return others.isEmpty() ? List.of(peer) : others;
+    }
+
+    /** Whether people see it by itself, and not beside another. */
+    boolean isRead() {
+        return kind == Kinds.TEXT || kind == Kinds.FILE;
     }
 
     boolean isOver(long nowSeconds) {

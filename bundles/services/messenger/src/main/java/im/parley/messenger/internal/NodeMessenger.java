@@ -79,87 +79,87 @@ public final class NodeMessenger implements Messenger {
 
     @Override
     public Account createAccount(Scope scope, String name, char @Nullable [] passphrase) throws ProviderException {
-        return circle(scope).createAccount(name, passphrase);
+        return circle(scope).accounts().create(name, passphrase);
     }
 
     @Override
     public Account importAccount(
             Scope scope, String name, char[] key, char @Nullable [] password, char @Nullable [] passphrase)
             throws ProviderException {
-        return circle(scope).importAccount(name, key, password, passphrase);
+        return circle(scope).accounts().imported(name, key, password, passphrase);
     }
 
     @Override
     public String exportKey(Scope scope, @Nullable String account, char[] password) throws ProviderException {
-        return circle(scope).exportKey(account, password);
+        return circle(scope).accounts().exportKey(account, password);
     }
 
     @Override
     public List<Account> accounts(Scope scope) throws ProviderException {
-        return circle(scope).accounts();
+        return circle(scope).accounts().all();
     }
 
     @Override
     public Account unlockAccount(Scope scope, @Nullable String account, char[] passphrase) throws ProviderException {
-        return circle(scope).unlockAccount(account, passphrase);
+        return circle(scope).accounts().unlock(account, passphrase);
     }
 
     @Override
     public Contact addContact(Scope scope, @Nullable String account, String name, String address)
             throws ProviderException {
-        return circle(scope).addContact(account, name, address);
+        return circle(scope).contacts().add(account, name, address);
     }
 
     @Override
     public List<Contact> contacts(Scope scope, @Nullable String account) throws ProviderException {
-        return circle(scope).contacts(account);
+        return circle(scope).contacts().all(account);
     }
 
     @Override
     public List<Account> addRelay(Scope scope, @Nullable String account, String url) throws ProviderException {
-        return circle(scope).addRelay(account, url);
+        return circle(scope).accounts().addRelay(account, url);
     }
 
     @Override
     public List<Account> removeRelay(Scope scope, @Nullable String account, String url) throws ProviderException {
-        return circle(scope).removeRelay(account, url);
+        return circle(scope).accounts().removeRelay(account, url);
     }
 
     @Override
     public Message send(Scope scope, @Nullable String account, List<String> to, String text) throws ProviderException {
-        return circle(scope).send(account, to, text);
+        return circle(scope).writer().send(account, to, text);
     }
 
     @Override
     public long timer(Scope scope, @Nullable String account, List<String> with, @Nullable Duration after)
             throws ProviderException {
-        return circle(scope).timer(account, with, after);
+        return circle(scope).writer().timer(account, with, after);
     }
 
     @Override
     public Message reply(Scope scope, @Nullable String account, String id, String text) throws ProviderException {
-        return circle(scope).reply(account, id, text);
+        return circle(scope).writer().reply(account, id, text);
     }
 
     @Override
     public Message react(Scope scope, @Nullable String account, String id, String reaction) throws ProviderException {
-        return circle(scope).react(account, id, reaction);
+        return circle(scope).writer().react(account, id, reaction);
     }
 
     @Override
     public Message delete(Scope scope, @Nullable String account, String id) throws ProviderException {
-        return circle(scope).delete(account, id);
+        return circle(scope).writer().delete(account, id);
     }
 
     @Override
     public List<Message> messages(Scope scope, @Nullable String account, long after, int limit)
             throws ProviderException {
-        return circle(scope).messages(account, after, limit);
+        return circle(scope).reader().messages(account, after, limit);
     }
 
     @Override
     public List<Message> latest(Scope scope, @Nullable String account, int limit) throws ProviderException {
-        return circle(scope).latest(account, limit);
+        return circle(scope).reader().latest(account, limit);
     }
 
     @Override
