@@ -200,13 +200,16 @@ final class InboxCommand extends BaseCommand {
     }
 
     /** A line of who and when, then the text behind a bar, where it can disturb nothing else. */
-    private static String shown(Map<String, Object> message, int width, boolean ids) throws Failure {
+    static String shown(Map<String, Object> message, int width, boolean ids) throws Failure {
         String self = Plain.line(Answer.text(message, "account"));
         String author = Answer.flag(message, "outgoing") ? self : Plain.line(Answer.text(message, "peerName"));
         String about = begin(Answer.text(message, "about"));
         switch (Answer.text(message, "what")) {
             case "reaction" -> {
                 return "    " + author + ": " + Plain.line(Answer.text(message, "text")) + " to " + about + "\n";
+            }
+            case "edit" -> {
+                return "    " + author + " changed " + about + "\n";
             }
             case "deletion" -> {
                 return "    " + author + " deleted " + about + "\n";
@@ -233,11 +236,11 @@ final class InboxCommand extends BaseCommand {
         if (!about.isEmpty()) {
             line.append(" answers ").append(about);
         }
+        if (Answer.number(message, "edits") > 0) {
+            line.append(" changed");
+        }
         line.append('\n')
-                .append(
-                        Answer.flag(message, "deleted")
-                                ? "    (deleted)\n"
-                                : Plain.message(Answer.text(message, "text"), width));
+                .append(Answer.flag(message, "deleted") ? "    (deleted)\n" : Plain.message(text(message), width));
         for (Map<String, Object> reaction : Answer.objects(message, "reactions")) {
             line.append("    ")
                     .append(Plain.line(Answer.text(reaction, "by")))
@@ -246,6 +249,15 @@ final class InboxCommand extends BaseCommand {
                     .append('\n');
         }
         return line.toString();
+    }
+
+    /** With the names of those whom it names. */
+    private static String text(Map<String, Object> message) throws Failure {
+        String text = Answer.text(message, "text");
+        for (Map<String, Object> mention : Answer.objects(message, "mentions")) {
+            text = text.replace(Answer.text(mention, "address"), "@" + Answer.text(mention, "name"));
+        }
+        return text;
     }
 
     /** Everybody but the author. */

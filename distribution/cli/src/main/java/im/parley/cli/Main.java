@@ -73,7 +73,10 @@ public final class Main {
                 "contact",
                 () -> new CommandLine(new ContactGroup())
                         .addSubcommand(new ContactCommands.Add(invocation))
-                        .addSubcommand(new ContactCommands.ListAll(invocation)));
+                        .addSubcommand(new ContactCommands.ListAll(invocation))
+                        .addSubcommand(new ChatCommands.Block(invocation))
+                        .addSubcommand(new ChatCommands.Unblock(invocation))
+                        .addSubcommand(new ChatCommands.Blocked(invocation)));
         commands.put(
                 "relay",
                 () -> new CommandLine(new RelayGroup())
@@ -88,6 +91,23 @@ public final class Main {
         commands.put("react", () -> new CommandLine(new MessageCommands.React(invocation)));
         commands.put("vanish", () -> new CommandLine(new MessageCommands.Vanish(invocation)));
         commands.put("delete", () -> new CommandLine(new MessageCommands.Delete(invocation)));
+        commands.put("edit", () -> new CommandLine(new MessageCommands.Edit(invocation)));
+        commands.put("history", () -> new CommandLine(new MessageCommands.History(invocation)));
+        commands.put("keep", () -> new CommandLine(new MessageCommands.Keep(invocation)));
+        commands.put("chats", () -> new CommandLine(new ChatCommands.ListAll(invocation)));
+        commands.put(
+                "chat",
+                () -> new CommandLine(new ChatGroup())
+                        .addSubcommand(new ChatCommands.Show(invocation))
+                        .addSubcommand(new ChatCommands.Read(invocation))
+                        .addSubcommand(new ChatCommands.Pin(invocation))
+                        .addSubcommand(new ChatCommands.Unpin(invocation))
+                        .addSubcommand(new ChatCommands.Mute(invocation))
+                        .addSubcommand(new ChatCommands.Draft(invocation))
+                        .addSubcommand(new ChatCommands.Accept(invocation))
+                        .addSubcommand(new ChatCommands.Remove(invocation))
+                        .addSubcommand(new ChatCommands.Typing(invocation)));
+        commands.put("settings", () -> new CommandLine(new ChatCommands.Settings(invocation)));
         commands.put("inbox", () -> new CommandLine(new InboxCommand(invocation)));
         commands.put("ledger", () -> new CommandLine(new LedgerCommand(invocation)));
         commands.put("egress", () -> new CommandLine(new EgressCommand(invocation)));
@@ -200,7 +220,10 @@ public final class Main {
     @Command(name = "identity", description = "Who you are: make and list identities.")
     private static final class IdentityGroup extends Group {}
 
-    @Command(name = "contact", description = "Whom you know: add and list contacts.")
+    @Command(name = "chat", description = "One conversation: show, read, pin, mute, draft, let in, take away.")
+    private static final class ChatGroup extends Group {}
+
+    @Command(name = "contact", description = "Whom you know: add, list and block people.")
     private static final class ContactGroup extends Group {}
 
     @Command(name = "audit", description = "The log of what was done to this node, and whether it is whole.")

@@ -15,6 +15,8 @@ import picocli.CommandLine.Parameters;
 final class MessageCommands {
     private static final String WHICH = "The message: the beginning of its id, as ./parley inbox --ids shows it.";
 
+    private static final Pattern TIME = Pattern.compile("(\\d{1,8})([smhd])");
+
     private MessageCommands() {}
 
     @Command(name = "reply", description = "Answers a message before everybody in its room; otherwise as send.")
@@ -77,8 +79,6 @@ final class MessageCommands {
                     "Says after what time messages that you write to somebody from now on are wiped, here and there; without"
                             + " a time it tells.")
     static final class Vanish extends BaseCommand {
-        private static final Pattern TIME = Pattern.compile("(\\d{1,8})([smhd])");
-
         @Parameters(
                 index = "0",
                 paramLabel = "WITH",
@@ -126,38 +126,38 @@ final class MessageCommands {
                                     + " later, here and wherever a client keeps to it.");
             return Exit.OK;
         }
+    }
 
-        private static long seconds(String time) throws Failure {
-            if (time.equals("off")) {
-                return 0;
-            }
-            Matcher parts = TIME.matcher(time);
-            if (!parts.matches()) {
-                throw Failure.usage("TIME is " + Plain.line(time) + "; it is for example 30s, 5m, 12h, 7d or off.");
-            }
-            long number = Long.parseLong(parts.group(1));
-            return switch (parts.group(2)) {
-                case "s" -> number;
-                case "m" -> number * 60;
-                case "h" -> number * 3_600;
-                default -> number * 86_400;
-            };
+    static long seconds(String time) throws Failure {
+        if (time.equals("off")) {
+            return 0;
         }
+        Matcher parts = TIME.matcher(time);
+        if (!parts.matches()) {
+            throw Failure.usage("TIME is " + Plain.line(time) + "; it is for example 30s, 5m, 12h, 7d or off.");
+        }
+        long number = Long.parseLong(parts.group(1));
+        return switch (parts.group(2)) {
+            case "s" -> number;
+            case "m" -> number * 60;
+            case "h" -> number * 3_600;
+            default -> number * 86_400;
+        };
+    }
 
-        private static String words(long seconds) {
-            long[] lengths = {86_400, 3_600, 60};
-            String[] names = {"day", "hour", "minute"};
-            for (int i = 0; i < lengths.length; i++) {
-                if (seconds % lengths[i] == 0) {
-                    return many(seconds / lengths[i], names[i]);
-                }
+    static String words(long seconds) {
+        long[] lengths = {86_400, 3_600, 60};
+        String[] names = {"day", "hour", "minute"};
+        for (int i = 0; i < lengths.length; i++) {
+            if (seconds % lengths[i] == 0) {
+                return many(seconds / lengths[i], names[i]);
             }
-            return many(seconds, "second");
         }
+        return many(seconds, "second");
+    }
 
-        private static String many(long number, String name) {
-            return number + " " + name + (number == 1 ? "" : "s");
-        }
+    static String many(long number, String name) {
+        return number + " " + name + (number == 1 ? "" : "s");
     }
 
     @Command(
@@ -173,6 +173,75 @@ final class MessageCommands {
         @Override
         int run() throws Failure {
             return act("message.delete", Map.of(), "Deleted here. The same is asked of");
+        }
+    }
+
+    @Command(
+            name = "edit",
+            description =
+                    "Changes the text of a message of yours, here and wherever a client knows edits; others see a new"
+                            + " message in the place of the old one.")
+    static final class Edit extends WritingCommand {
+        @Parameters(index = "0", paramLabel = "ID", description = WHICH)
+        private String message = "";
+
+        Edit(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure, IOException, InterruptedException {
+            return write("message.edit", Map.of("message", message));
+        }
+    }
+
+    @Command(name = "history", description = "Shows the texts that a message had, oldest first.")
+    static final class History extends BaseCommand {
+        @Parameters(index = "0", paramLabel = "ID", description = WHICH)
+        private String message = "";
+
+        @Option(names = "--as", paramLabel = "IDENTITY", description = "Whose message.")
+        private @Nullable String as;
+
+        History(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure {
+            Map<String, Object> params = ContactCommands.as(as);
+            params.put("message", message);
+            Map<String, Object> answer = ask("message.history", params);
+            StringBuilder text = new StringBuilder();
+            for (Map<String, Object> version : Answer.objects(answer, "versions")) {
+                text.append(Plain.time(Answer.number(version, "at")))
+                        .append('\n')
+                        .append(Plain.message(
+                                Answer.text(version, "text"),
+                                json() ? 0 : invocation().width()));
+            }
+            show(answer, text.toString());
+            return Exit.OK;
+        }
+    }
+
+    @Command(
+            name = "keep",
+            description = "Keeps a message at hand in its conversation: ./parley chat show --pinned lists them.")
+    static final class Keep extends Act {
+        @Option(names = "--no-longer", description = "Do not keep it any more.")
+        private boolean noLonger;
+
+        Keep(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure {
+            return act(
+                    "message.pin",
+                    Map.of("pinned", !noLonger),
+                    noLonger ? "No longer kept, of the conversation with" : "Kept at hand in the conversation with");
         }
     }
 }

@@ -1,5 +1,6 @@
 package im.parley.cli;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -43,7 +44,7 @@ class ConversationTest {
                 + "\",\"peer\":\"bb\",\"peerName\":\"" + peer + "\",\"outgoing\":" + outgoing
                 + ",\"sentAt\":0,\"text\":\"" + text + "\",\"state\":\"" + (outgoing ? "queued" : "received")
                 + "\",\"what\":\"text\",\"about\":\"\",\"room\":\"r\",\"members\":[\"" + peer
-                + "\"],\"reactions\":[],\"deleted\":false,\"expires\":0}";
+                + "\"],\"reactions\":[],\"deleted\":false,\"expires\":0,\"edits\":0,\"mentions\":[]}";
     }
 
     private static String messages(String... messages) {
@@ -278,6 +279,54 @@ class ConversationTest {
                             .lines()
                             .map(line -> line.replaceFirst("^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d  ", ""))
                             .toList());
+        }
+    }
+
+    private static String chat(String with, boolean request, int unread, String draft) {
+        return "{\"account\":\"alice\",\"room\":\"r\",\"members\":[\"" + with + "\"],\"keys\":[\"ab\"],\"request\":"
+                + request + ",\"pinned\":false,\"mutedUntil\":0,\"unread\":" + unread
+                + ",\"mentioned\":true,\"draft\":\"" + draft + "\",\"timer\":0,\"last\":[]}";
+    }
+
+    @Test
+    void conversationsAreListedWithRequestsBelow() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on(
+                    "chat.list",
+                    "\"result\":{\"chats\":[" + chat("eve\\u0007", true, 1, "") + "," + chat("bob", false, 2, "later")
+                            + "]}");
+            assertEquals(Exit.OK, terminal.run("chats"));
+            String out = terminal.out();
+            assertTrue(out.contains("bob") && out.contains("2 new, names you, draft"), out);
+            assertTrue(
+                    out.indexOf("bob") < out.indexOf("Requests") && out.indexOf("Requests") < out.indexOf("eve"), out);
+            assertFalse(out.contains("\u0007"), out);
+        }
+    }
+
+    @Test
+    void whatIsDoneWithAConversationIsAskedFor() throws Exception {
+        String answer = "\"result\":" + chat("bob", false, 0, "later");
+        try (FakeNode node = new FakeNode(data)) {
+            for (String method : List.of("read", "pin", "mute", "draft", "accept", "show")) {
+                node.on("chat." + method, answer);
+            }
+            node.on("chat.remove", "\"result\":{\"removed\":1}");
+            node.on("contact.block", "\"result\":{\"blocked\":[\"eve\"]}");
+            node.on("identity.settings", "\"result\":{\"account\":\"alice\",\"receipts\":false,\"typing\":true}");
+            assertEquals(Exit.OK, terminal.run("chat", "read", "bob", "--and", "carol"));
+            assertEquals("carol", params(node, 0).get("and"));
+            assertEquals(Exit.OK, terminal.run("chat", "mute", "bob", "8h"));
+            assertTrue(terminal.out().contains("for 8 hours"), terminal.out());
+            assertEquals(28_800, ((Number) requireNonNull(params(node, 1).get("seconds"))).intValue());
+            assertEquals(Exit.OK, terminal.run("chat", "draft", "bob"));
+            assertTrue(terminal.out().contains("later"), terminal.out());
+            assertEquals(Exit.USAGE, terminal.run("chat", "remove", "bob"));
+            assertEquals(Exit.OK, terminal.run("chat", "remove", "bob", "--yes"));
+            assertEquals(Exit.OK, terminal.run("contact", "block", "eve"));
+            assertEquals(Exit.USAGE, terminal.run("settings", "--receipts", "maybe"));
+            assertEquals(Exit.OK, terminal.run("settings", "--receipts", "off"));
+            assertTrue(terminal.out().contains("off"), terminal.out());
         }
     }
 

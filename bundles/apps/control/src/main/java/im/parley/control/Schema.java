@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /** Every method there is, declared once: the dispatcher, the checks and {@code rpc.discover} all read this. */
 public final class Schema {
     /** Grows with every change a client could notice. */
-    public static final String VERSION = "0.5.0";
+    public static final String VERSION = "0.6.0";
 
     private static final Shape SESSION = object(
             "pinSet",
@@ -61,13 +61,42 @@ public final class Schema {
             "sentAt", NUMBER.described("epoch milliseconds by the writer's clock"),
             "text", TEXT.described("of a reaction the reaction; empty if it was deleted"),
             "state", TEXT,
-            "what", TEXT.described("text, file, reaction or deletion"),
+            "what", TEXT.described("text, file, reaction, deletion or edit"),
             "about", TEXT.described("id of the message that it answers or is about; empty if none"),
             "room", TEXT.described("the same for all messages among the same people"),
             "members", listOf(TEXT).described("everybody in the room but the account"),
             "reactions", listOf(object("by", TEXT, "content", TEXT)).described("oldest first"),
             "deleted", FLAG.described("by its author"),
-            "expires", NUMBER.described("epoch seconds at which it is wiped; 0 for never"));
+            "expires", NUMBER.described("epoch seconds at which it is wiped; 0 for never"),
+            "edits", NUMBER.described("how often its text was changed"),
+            "mentions",
+                    listOf(object("address", TEXT.described("as it stands in the text"), "name", TEXT, "self", FLAG)));
+
+    private static final Shape CHAT = object(
+            "account",
+            TEXT,
+            "room",
+            TEXT.described("as of a message"),
+            "members",
+            listOf(TEXT).described("everybody but the account"),
+            "keys",
+            listOf(TEXT).described("their public keys in hex, in the same order"),
+            "request",
+            FLAG.described("a stranger began it and it was not let in yet"),
+            "pinned",
+            FLAG,
+            "mutedUntil",
+            NUMBER.described("epoch seconds; 0 if it is not"),
+            "unread",
+            NUMBER,
+            "mentioned",
+            FLAG.described("a new message names the account"),
+            "draft",
+            TEXT,
+            "timer",
+            NUMBER.described("seconds after which what is written there is wiped; 0 for never"),
+            "last",
+            listOf(MESSAGE).described("the newest message, or none"));
 
     private static final Shape STATE = object(
             "position", NUMBER,
@@ -324,6 +353,7 @@ public final class Schema {
         schema.declareNode();
         schema.declareIdentities();
         schema.declareMessages();
+        schema.declareChats();
         schema.declareOperation();
         schema.declareStack();
         return Collections.unmodifiableMap(schema.methods);
@@ -567,6 +597,190 @@ public final class Schema {
                 required("events", Type.TEXT, "one JSON object per line, 500 at most"));
     }
 
+    private void declareChats() {
+        List<String> people = codes("recipient.unknown", "room.too-many", "contact.secret-key", "account.ambiguous");
+        Method.Param with = required("with", Type.TEXT, "contact, own identity, npub or nprofile");
+        Method.Param and = optional("and", Type.TEXT, "up to 8 more, one in a line: the room of these people");
+        add(
+                Access.USER,
+                false,
+                "chat.list",
+                "Conversations: pinned ones first, then those with the newest message; requests of strangers are among them.",
+                "The conversations were not listed",
+                object("chats", listOf(CHAT)),
+                List.of(),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.show",
+                "One conversation, also if nothing was written there yet.",
+                "The conversation was not read",
+                CHAT,
+                people,
+                with,
+                and,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.page",
+                "Messages of a conversation before a position, as they are to be read.",
+                "The messages were not listed",
+                object("messages", listOf(MESSAGE)),
+                people,
+                with,
+                and,
+                optional("before", Type.NUMBER, "a position; the newest if left out"),
+                optional("limit", Type.NUMBER, "1 to 1000; 50 if left out"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.pins",
+                "Messages that are kept at hand in a conversation.",
+                "The messages were not listed",
+                object("messages", listOf(MESSAGE)),
+                people,
+                with,
+                and,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.read",
+                "Nothing in it is new any more; the authors are told, unless that is off or it is a request.",
+                "The conversation was not marked as read",
+                CHAT,
+                people,
+                with,
+                and,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.pin",
+                "Keeps a conversation above the others, or no longer.",
+                "Nothing was pinned or unpinned",
+                CHAT,
+                people,
+                with,
+                and,
+                optional("pinned", Type.FLAG, "no longer if it is left out or false"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.mute",
+                "No notice of a conversation's messages for so long.",
+                "The conversation was not muted",
+                CHAT,
+                people,
+                with,
+                and,
+                optional("seconds", Type.NUMBER, "0 or left out ends it"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.draft",
+                "Keeps a text for a conversation that is not sent yet.",
+                "The draft was not kept",
+                CHAT,
+                codes(
+                        "recipient.unknown",
+                        "room.too-many",
+                        "contact.secret-key",
+                        "account.ambiguous",
+                        "message.too-long",
+                        "message.bad-text"),
+                with,
+                and,
+                required("text", Type.TEXT, "empty for none"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.accept",
+                "Lets a request in, so that it is a conversation like any other.",
+                "The request was not let in",
+                CHAT,
+                codes("chat.unknown", "recipient.unknown", "room.too-many", "contact.secret-key", "account.ambiguous"),
+                with,
+                and,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.remove",
+                "Takes a conversation away with all its messages, here only; nobody is told.",
+                "The conversation was not taken away",
+                object("removed", NUMBER.described("messages")),
+                people,
+                with,
+                and,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "chat.typing",
+                "Tells the others that the account writes; at most every few seconds, and kept nowhere.",
+                "Nobody was told",
+                object(),
+                people,
+                with,
+                and,
+                ACCOUNT_PARAM);
+        Method.Param who = required("who", Type.TEXT, "contact, npub or nprofile");
+        Shape blocked = object("blocked", listOf(TEXT).described("names or npubs"));
+        add(
+                Access.USER,
+                false,
+                "contact.block",
+                "Nothing of this person is let in any more; she is not told.",
+                "Nobody was blocked",
+                blocked,
+                codes("block.self", "recipient.unknown", "contact.secret-key", "account.ambiguous"),
+                who,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "contact.unblock",
+                "Lets somebody in again; what she wrote meanwhile is not there.",
+                "Nobody was unblocked",
+                blocked,
+                codes("block.unknown", "recipient.unknown", "contact.secret-key", "account.ambiguous"),
+                who,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "contact.blocked",
+                "Who is blocked.",
+                "Nobody was listed",
+                blocked,
+                codes("account.ambiguous"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "identity.settings",
+                "What an identity tells others; changes what is given.",
+                "The settings were not changed",
+                object(
+                        "account",
+                        TEXT,
+                        "receipts",
+                        FLAG.described("authors learn that their messages were received and read"),
+                        "typing",
+                        FLAG.described("others see that this identity writes")),
+                codes("account.ambiguous"),
+                optional("receipts", Type.FLAG, "on or off"),
+                optional("typing", Type.FLAG, "on or off"),
+                ACCOUNT_PARAM);
+    }
+
     private void declareMessages() {
         add(
                 Access.USER,
@@ -629,6 +843,47 @@ public final class Schema {
         add(
                 Access.USER,
                 false,
+                "message.edit",
+                "Changes the text of a message of one's own, here and at everybody whose client knows edits; others see it"
+                        + " as a new message in the place of the old one.",
+                "The message was not changed",
+                MESSAGE,
+                codes(
+                        "message.not-yours",
+                        "edit.same",
+                        "message.empty",
+                        "message.too-long",
+                        "message.bad-text",
+                        "message.unknown",
+                        "message.ambiguous",
+                        "account.ambiguous"),
+                message,
+                required("text", Type.TEXT, "up to 32 KiB of UTF-8"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "message.history",
+                "The texts that a message had, oldest first; the last is the one that it has.",
+                "The history was not read",
+                object("versions", listOf(object("at", NUMBER.described("epoch milliseconds"), "text", TEXT))),
+                codes("message.unknown", "message.ambiguous", "account.ambiguous"),
+                message,
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "message.pin",
+                "Keeps a message at hand in its conversation, or no longer; the others are not told.",
+                "Nothing was pinned or unpinned",
+                MESSAGE,
+                codes("pin.too-many", "message.unknown", "message.ambiguous", "account.ambiguous"),
+                message,
+                optional("pinned", Type.FLAG, "no longer if it is left out or false"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
                 "message.timer",
                 "How long after they are written messages to these people are wiped; sets it if seconds is given.",
                 "The timer was not set",
@@ -664,7 +919,8 @@ public final class Schema {
                 optional(
                         "states",
                         Type.FLAG,
-                        "tell as message.state, too, what state the newest outgoing messages are in, and each change"));
+                        "tell as message.state, too, what state the newest outgoing messages are in, and each change"),
+                optional("typing", Type.FLAG, "tell as typing.event, too, who writes just now"));
         add(
                 Access.USER,
                 false,

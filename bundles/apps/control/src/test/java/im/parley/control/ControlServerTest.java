@@ -1,5 +1,6 @@
 package im.parley.control;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -13,6 +14,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import im.parley.api.event.Event;
 import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.Scope;
+import im.parley.control.methods.ChatMethods;
 import im.parley.control.methods.EgressMethods;
 import im.parley.control.methods.MessengerMethods;
 import im.parley.control.methods.RelayMethods;
@@ -64,6 +66,7 @@ class ControlServerTest {
 
     private final FakeVault vault = new FakeVault();
     private final FakeMessenger messenger = new FakeMessenger();
+    private final FakeConversations conversations = new FakeConversations(messenger);
     private ControlServer server;
     private Path socket;
 
@@ -137,7 +140,9 @@ class ControlServerTest {
     private List<MethodGroup> groups() {
         return List.of(
                 new SessionMethods(vault),
-                new MessengerMethods(messenger, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
+                new MessengerMethods(
+                        messenger, conversations, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
+                new ChatMethods(conversations),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters(), new TwoEvents()),
                 new SlotMethods(new OneSwap()),
@@ -273,6 +278,24 @@ class ControlServerTest {
                     Map.entry("message.react", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"reaction\":\"+\"}"),
                     Map.entry("message.delete", "{\"message\":\"" + FakeMessenger.id(0) + "\"}"),
                     Map.entry("message.timer", "{\"with\":\"bob\",\"seconds\":60}"),
+                    Map.entry("message.edit", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"text\":\"y\"}"),
+                    Map.entry("message.history", "{\"message\":\"" + FakeMessenger.id(0) + "\"}"),
+                    Map.entry("message.pin", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"pinned\":true}"),
+                    Map.entry("chat.list", "{}"),
+                    Map.entry("chat.show", "{\"with\":\"bob\"}"),
+                    Map.entry("chat.page", "{\"with\":\"bob\",\"before\":9,\"limit\":5}"),
+                    Map.entry("chat.pins", "{\"with\":\"bob\"}"),
+                    Map.entry("chat.read", "{\"with\":\"bob\",\"and\":\"carol\"}"),
+                    Map.entry("chat.pin", "{\"with\":\"bob\",\"pinned\":true}"),
+                    Map.entry("chat.mute", "{\"with\":\"bob\",\"seconds\":3600}"),
+                    Map.entry("chat.draft", "{\"with\":\"bob\",\"text\":\"later\"}"),
+                    Map.entry("chat.accept", "{\"with\":\"bob\"}"),
+                    Map.entry("chat.remove", "{\"with\":\"bob\"}"),
+                    Map.entry("chat.typing", "{\"with\":\"bob\"}"),
+                    Map.entry("contact.block", "{\"who\":\"bob\"}"),
+                    Map.entry("contact.unblock", "{\"who\":\"bob\"}"),
+                    Map.entry("contact.blocked", "{}"),
+                    Map.entry("identity.settings", "{\"receipts\":false}"),
                     Map.entry("message.list", "{}"),
                     Map.entry("message.follow", "{}"),
                     Map.entry("ledger.get", "{}"),
@@ -311,6 +334,24 @@ class ControlServerTest {
                 Object result = JSON.convertValue(answer.get("result"), Object.class);
                 assertEquals("", method.result().difference(result), method.name());
             }
+        }
+    }
+
+    @Test
+    void whoWritesIsToldToThoseWhoFollow() throws IOException {
+        try (TestClient follower = new TestClient(socket);
+                TestClient quiet = new TestClient(socket);
+                TestClient client = new TestClient(socket)) {
+            follower.ask("message.follow", "{\"typing\":true}");
+            quiet.ask("message.follow", "{}");
+            Await.until("both listen", () -> conversations.listeners.size() == 2);
+            assertTrue(client.ask("chat.typing", "{\"with\":\"bob\"}").has("result"));
+            JsonNode told = requireNonNull(follower.hear());
+            assertEquals("typing.event", told.path("method").asText());
+            assertEquals("bob", told.path("params").path("name").asText());
+            client.ask("message.send", "{\"to\":\"bob\",\"text\":\"x\"}");
+            assertEquals(
+                    "message.event", requireNonNull(quiet.hear()).path("method").asText());
         }
     }
 

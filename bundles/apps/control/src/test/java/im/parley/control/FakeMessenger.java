@@ -61,7 +61,9 @@ final class FakeMessenger implements Messenger, Ledger {
                             old.members(),
                             old.reactions(),
                             old.deleted(),
-                            old.expires()));
+                            old.expires(),
+                            old.edits(),
+                            old.mentions()));
         }
     }
 
@@ -179,7 +181,9 @@ final class FakeMessenger implements Messenger, Ledger {
                     to,
                     List.of(),
                     false,
-                    0);
+                    0,
+                    0,
+                    List.of());
             messages.add(message);
         }
         listeners.forEach(listener -> listener.accept(message));
@@ -189,6 +193,16 @@ final class FakeMessenger implements Messenger, Ledger {
     @Override
     public long timer(Scope scope, @Nullable String account, List<String> with, @Nullable Duration after) {
         return after == null ? 60 : after.toSeconds();
+    }
+
+    @Override
+    public Message edit(Scope scope, @Nullable String account, String id, String text) {
+        return add(List.of("bob"), text, What.EDIT, id);
+    }
+
+    @Override
+    public List<Version> history(Scope scope, @Nullable String account, String id) {
+        return List.of(new Version(1_000, "old"), new Version(2_000, "new"));
     }
 
     @Override

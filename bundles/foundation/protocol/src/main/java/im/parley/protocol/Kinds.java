@@ -39,6 +39,9 @@ public final class Kinds {
     /** Request to vanish (NIP-62). */
     public static final int VANISH = 62;
 
+    /** Application data (NIP-78); as a rumor receipts and signs of typing, told apart by a {@code t} tag. */
+    public static final int SIGNAL = 78;
+
     /** MLS welcome rumor (Marmot). */
     public static final int WELCOME = 444;
 

@@ -156,8 +156,21 @@ public interface Messenger {
     Message delete(Scope scope, @Nullable String account, String id) throws ProviderException;
 
     /**
+     * Changes the text of a message of one's own. Clients that keep histories show it in its place; others show a new
+     * message and take the old one away.
+     *
+     * @param id as for {@link #reply}
+     * @return the message with its new text
+     * @throws ProviderException as {@link #delete}, {@code REJECTED edit.same}, and as {@link #send} of the text
+     */
+    Message edit(Scope scope, @Nullable String account, String id, String text) throws ProviderException;
+
+    /** The texts that a message had, oldest first, at most 100; the last is the one that it has. */
+    List<Version> history(Scope scope, @Nullable String account, String id) throws ProviderException;
+
+    /**
      * Messages of an account (or of all accounts if null), received and sent, in the order they became visible: for
-     * whoever wants each once. Reactions and deletions are among them, as what happened then.
+     * whoever wants each once. Reactions, deletions and edits are among them, as what happened then.
      *
      * @param after only those with a larger {@link Message#position}
      * @param limit 1 to 1,000
@@ -201,8 +214,28 @@ public interface Messenger {
         /** Its text is the reaction, and {@link Message#about} what it is about. */
         REACTION,
         /** It has no text; {@link Message#about} is gone, or the first of several. */
-        DELETION
+        DELETION,
+        /** The text of {@link Message#about} was changed to the one that stands here. */
+        EDIT
     }
+
+    /** @param at epoch milliseconds by the writer's clock */
+    record Version(long at, String text) {
+        /** Without the text. */
+        @Override
+        public String toString() {
+            return "Version[" + at + "]";
+        }
+    }
+
+    /**
+     * Somebody whom a text names (NIP-27). Who writes {@code @name} of a member names her; so do addresses in a text.
+     *
+     * @param address what stands in the text, for example {@code nostr:npub1…}
+     * @param name contact or identity name if known, else the npub
+     * @param self whether that is the account itself
+     */
+    record Mention(String address, String name, boolean self) {}
 
     /**
      * @param by contact or identity name if known, else the npub
@@ -225,6 +258,8 @@ public interface Messenger {
      * @param reactions to it, oldest first
      * @param deleted whether its author took it back, so that its text is gone
      * @param expires epoch seconds at which it is wiped; 0 for never
+     * @param edits how often its text was changed
+     * @param mentions whom its text names, at most 50
      */
     record Message(
             long position,
@@ -242,10 +277,13 @@ public interface Messenger {
             List<String> members,
             List<Reaction> reactions,
             boolean deleted,
-            long expires) {
+            long expires,
+            int edits,
+            List<Mention> mentions) {
         public Message {
             members = List.copyOf(members);
             reactions = List.copyOf(reactions);
+            mentions = List.copyOf(mentions);
         }
 
         /** Ids and states only. */

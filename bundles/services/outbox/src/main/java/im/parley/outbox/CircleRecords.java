@@ -33,6 +33,14 @@ import im.parley.api.storage.SpaceId;
  * MARKS            account key, rumor id      position   what another rumor says about it: a reaction, or that it is deleted
  * TIMERS           conversation id            -          seconds after which what is written there is wiped
  * EXPIRIES         account key                seconds, position   a message that is wiped then
+ * CHATS            account key                number     a conversation as people list it
+ * CHATS_BY_ID      conversation id            -          its number
+ * CHAT_LINES       conversation id            position   a message in it that people read by itself: whether it counts as new
+ * VERSIONS         account key, rumor id      clock      one text that an edited message had or has
+ * RECEIPTS         account key                position   a receipt that is owed to a message's author
+ * BLOCKED          account key                number     somebody who is not let in
+ * PINS             conversation id            position   a message that is kept at hand
+ * SETTINGS         account key                -          what the account tells others
  * </pre>
  */
 public final class CircleRecords {
@@ -58,6 +66,14 @@ public final class CircleRecords {
     public static final int MARKS = 28;
     public static final int TIMERS = 29;
     public static final int EXPIRIES = 30;
+    public static final int CHATS = 31;
+    public static final int CHATS_BY_ID = 32;
+    public static final int CHAT_LINES = 33;
+    public static final int VERSIONS = 34;
+    public static final int RECEIPTS = 35;
+    public static final int BLOCKED = 36;
+    public static final int PINS = 37;
+    public static final int SETTINGS = 38;
 
     private CircleRecords() {}
 

@@ -48,6 +48,21 @@ public interface Outbox {
      */
     Stepped step(Tx tx, Scope scope, Conversation conversation, Input input) throws ProviderException;
 
+    /**
+     * As {@link #step} with something to send that is no message: a receipt, for example. What it queues goes out in the
+     * order of the messages and as surely, and counts in no total of the ledger.
+     */
+    Stepped signal(Tx tx, Scope scope, Conversation conversation, Input.Send send) throws ProviderException;
+
+    /**
+     * A recipient said that she has a message, or has read it. What she said is never taken back, and no relay's word goes
+     * before hers.
+     *
+     * @param state {@code DELIVERED} or {@code READ}
+     * @return whether the message is known as sent to her; false changes nothing
+     */
+    boolean confirm(Tx tx, String messageId, PublicKey recipient, Ledger.State state) throws ProviderException;
+
     /** Something was queued and committed; take it up now. Does not block. */
     void kick(Scope scope);
 

@@ -31,4 +31,7 @@ public interface InboxListener {
 
     /** A live wrap, as it arrives. */
     void live(Event wrap);
+
+    /** An ephemeral wrap (kind 21059), as it arrives; no relay keeps it, and it may be left out. */
+    default void passing(Event wrap) {}
 }

@@ -3,6 +3,7 @@ package im.parley.control.methods;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.control.Subscriber;
+import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
 import im.parley.vault.Vault;
@@ -15,6 +16,8 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +40,7 @@ final class MessageFeed implements Subscriber.Feed {
     /** How long states may rest at most before they are read again though no sum moved. */
     private static final long LONGEST_REST_NANOS = TimeUnit.SECONDS.toNanos(5);
 
+    private static final int MOST_TYPISTS = 50;
     private static final int MOST_WATCHED = 200;
 
     /** So many messages between two watched ones are rather read with them than each on its own. */
@@ -44,14 +48,20 @@ final class MessageFeed implements Subscriber.Feed {
 
     private final Scope circle;
     private final Messenger messenger;
+    private final Conversations conversations;
     private final Ledger ledger;
     private final Vault vault;
     private final @Nullable String account;
     private final boolean states;
+    private final boolean typing;
+    /** Those who write and were not told of yet; the oldest go when the client does not read. */
+    private final BlockingQueue<Conversations.Typing> typists = new ArrayBlockingQueue<>(MOST_TYPISTS);
     /** Messages whose state may change, by position. */
     private final NavigableMap<Long, Messenger.Message> watched = new TreeMap<>();
     /** Positions of those of which more may not be expected. */
     private final Set<Long> unsure = new HashSet<>();
+    /** Positions of those of which a recipient alone can say more, which the sums tell. */
+    private final Set<Long> calm = new HashSet<>();
 
     private long position;
     private Ledger.@Nullable Totals sums;
@@ -62,24 +72,29 @@ final class MessageFeed implements Subscriber.Feed {
     MessageFeed(
             Scope circle,
             Messenger messenger,
+            Conversations conversations,
             Ledger ledger,
             Vault vault,
             @Nullable String account,
             long after,
-            boolean states) {
+            boolean states,
+            boolean typing) {
         this.circle = circle;
         this.messenger = messenger;
+        this.conversations = conversations;
         this.ledger = ledger;
         this.vault = vault;
         this.account = account;
         this.position = after;
         this.states = states;
+        this.typing = typing;
     }
 
     @Override
     public void run(Subscriber.Sink sink) throws Exception {
         Semaphore news = new Semaphore(1);
-        try (AutoCloseable listening = messenger.onMessage(circle, message -> news.release())) {
+        try (AutoCloseable listening = messenger.onMessage(circle, message -> news.release());
+                AutoCloseable hearing = conversations.onTyping(circle, one -> heard(one, news))) {
             lookedAt = System.nanoTime();
             if (states) {
                 tellFirstStates(sink);
@@ -88,6 +103,7 @@ final class MessageFeed implements Subscriber.Feed {
                 long pause = watched.isEmpty() ? LOCK_CHECK_MILLIS : STATE_CHECK_MILLIS;
                 if (news.tryAcquire(pause, TimeUnit.MILLISECONDS)) {
                     news.drainPermits();
+                    tellTypists(sink);
                     if (tellPage(sink) == PAGE) {
                         news.release();
                     }
@@ -97,6 +113,27 @@ final class MessageFeed implements Subscriber.Feed {
                     look(sink);
                 }
             }
+        }
+    }
+
+    private void heard(Conversations.Typing one, Semaphore news) {
+        boolean mine = account == null || one.account().equals(account);
+        if (typing && mine && typists.offer(one)) {
+            news.release();
+        }
+    }
+
+    private void tellTypists(Subscriber.Sink sink) throws IOException {
+        Conversations.Typing one = typists.poll();
+        while (one != null && !vault.state().locked()) {
+            Map<String, Object> shown = new LinkedHashMap<>();
+            shown.put("account", one.account());
+            shown.put("room", one.room());
+            shown.put("by", one.by().hex());
+            shown.put("name", one.name());
+            shown.put("until", one.until());
+            sink.notify("typing.event", shown);
+            one = typists.poll();
         }
     }
 
@@ -138,6 +175,7 @@ final class MessageFeed implements Subscriber.Feed {
     private void forget(long position) {
         watched.remove(position);
         unsure.remove(position);
+        calm.remove(position);
     }
 
     private void look(Subscriber.Sink sink) throws ProviderException, IOException {
@@ -145,7 +183,8 @@ final class MessageFeed implements Subscriber.Feed {
         Ledger.Totals now = ledger.totals(circle);
         boolean moved = !now.equals(sums);
         sums = now;
-        if (moved || !unsure.isEmpty() || System.nanoTime() - readAt >= rest) {
+        boolean mayMove = watched.size() > calm.size();
+        if (moved || !unsure.isEmpty() || mayMove && System.nanoTime() - readAt >= rest) {
             boolean changed = tellChanges(sink);
             readAt = System.nanoTime();
             rest = moved || changed ? STATE_CHECK_NANOS : Math.min(LONGEST_REST_NANOS, 2 * rest);
@@ -158,8 +197,17 @@ final class MessageFeed implements Subscriber.Feed {
         Set<Long> settled = new HashSet<>();
         for (long one : unsure) {
             Messenger.Message message = watched.get(one);
-            if (message != null && settled(message)) {
+            if (message == null) {
+                continue;
+            }
+            List<Ledger.Entry> entries = ledger.entries(circle, message.id(), 1_000);
+            if (entries.stream().allMatch(MessageFeed::isOver)) {
                 settled.add(one);
+            }
+            if (entries.stream().allMatch(entry -> isOver(entry) || isCalm(entry))) {
+                calm.add(one);
+            } else {
+                calm.remove(one);
             }
         }
         unsure.clear();
@@ -206,19 +254,14 @@ final class MessageFeed implements Subscriber.Feed {
         return current;
     }
 
-    /** Whether nothing more is expected of it. */
-    private boolean settled(Messenger.Message message) throws ProviderException {
-        for (Ledger.Entry entry : ledger.entries(circle, message.id(), 1_000)) {
-            boolean over = switch (entry.state()) {
-                case AT_RELAYS -> entry.relaysHave() >= entry.relaysAll();
-                case READ, FAILED -> true;
-                case COMPOSED, AWAITING_SIGNER, QUEUED, DELIVERED -> false;
-            };
-            if (!over) {
-                return false;
-            }
-        }
-        return true;
+    /** Whether nothing more is expected. */
+    private static boolean isOver(Ledger.Entry entry) {
+        return entry.state() == Ledger.State.READ || entry.state() == Ledger.State.FAILED;
+    }
+
+    private static boolean isCalm(Ledger.Entry entry) {
+        return entry.relaysHave() >= entry.relaysAll()
+                && (entry.state() == Ledger.State.AT_RELAYS || entry.state() == Ledger.State.DELIVERED);
     }
 
     private static Map<String, Object> state(Messenger.Message message) {

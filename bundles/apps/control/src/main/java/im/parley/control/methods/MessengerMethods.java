@@ -7,6 +7,7 @@ import im.parley.api.lifecycle.Scope;
 import im.parley.control.Call;
 import im.parley.control.ControlException;
 import im.parley.control.MethodGroup;
+import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
 import im.parley.protocol.ProtocolException;
@@ -39,6 +40,7 @@ public final class MessengerMethods implements MethodGroup {
     private static final Logger LOG = LoggerFactory.getLogger(MessengerMethods.class);
     private static final Scope CIRCLE = Scope.DEFAULT;
     private final Messenger messenger;
+    private final Conversations conversations;
     private final Ledger ledger;
     private final RelayClient relays;
     private final Vault vault;
@@ -48,11 +50,13 @@ public final class MessengerMethods implements MethodGroup {
     @Activate
     public MessengerMethods(
             @Reference Messenger messenger,
+            @Reference Conversations conversations,
             @Reference Ledger ledger,
             @Reference RelayClient relays,
             @Reference Vault vault,
             @Reference InstantSource clock) {
         this.messenger = messenger;
+        this.conversations = conversations;
         this.ledger = ledger;
         this.relays = relays;
         this.vault = vault;
@@ -77,6 +81,8 @@ public final class MessengerMethods implements MethodGroup {
                 "message.reply",
                 "message.react",
                 "message.delete",
+                "message.edit",
+                "message.history",
                 "message.timer",
                 "message.list",
                 "message.follow",
@@ -104,6 +110,9 @@ public final class MessengerMethods implements MethodGroup {
             case "message.react" ->
                 message(messenger.react(CIRCLE, account, call.text("message"), call.text("reaction")));
             case "message.delete" -> message(messenger.delete(CIRCLE, account, call.text("message")));
+            case "message.edit" ->
+                message(messenger.edit(CIRCLE, account, call.text("message"), readable(call.text("text"))));
+            case "message.history" -> history(messenger.history(CIRCLE, account, call.text("message")));
             case "message.timer" -> timer(call, account);
             case "message.list" -> messages(call, account);
             case "message.follow" -> follow(call, account);
@@ -231,7 +240,7 @@ public final class MessengerMethods implements MethodGroup {
     }
 
     /** The first alone, and whoever else is in the room, one in a line. */
-    private static List<String> people(Call call, String first) throws ControlException {
+    static List<String> people(Call call, String first) throws ControlException {
         List<String> to = new ArrayList<>(List.of(call.text(first)));
         String others = call.optionalText("and");
         if (others != null) {
@@ -330,7 +339,16 @@ public final class MessengerMethods implements MethodGroup {
             List<Messenger.Message> newest = messenger.latest(CIRCLE, account, 1);
             after = newest.isEmpty() ? 0 : newest.get(0).position();
         }
-        MessageFeed feed = new MessageFeed(CIRCLE, messenger, ledger, vault, account, after, call.flag("states"));
+        MessageFeed feed = new MessageFeed(
+                CIRCLE,
+                messenger,
+                conversations,
+                ledger,
+                vault,
+                account,
+                after,
+                call.flag("states"),
+                call.flag("typing"));
         if (!call.subscriber().start(feed)) {
             throw ControlException.of(
                     Kind.REJECTED, "control.follows-already", "This connection follows messages already.");
@@ -402,6 +420,21 @@ public final class MessengerMethods implements MethodGroup {
                         .toList());
         shown.put("deleted", message.deleted());
         shown.put("expires", message.expires());
+        shown.put("edits", message.edits());
+        shown.put(
+                "mentions",
+                message.mentions().stream()
+                        .map(mention ->
+                                Map.of("address", mention.address(), "name", mention.name(), "self", mention.self()))
+                        .toList());
         return shown;
+    }
+
+    private static Map<String, Object> history(List<Messenger.Version> versions) {
+        return Map.of(
+                "versions",
+                versions.stream()
+                        .map(version -> Map.of("at", version.at(), "text", version.text()))
+                        .toList());
     }
 }

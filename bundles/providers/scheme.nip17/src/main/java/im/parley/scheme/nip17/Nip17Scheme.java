@@ -16,7 +16,7 @@ import java.util.Set;
 
 /**
  * Private direct messages (NIP-17): each message is one rumor, sealed and wrapped apart for every member and once for the
- * sender's other devices. There are no session keys, so the state is only the mark of its own version.
+ * sender's other devices; signals, such as receipts, go to those alone whom they are for. There are no session keys, so the state is only the mark of its own version.
  *
  * <p>Tokens are {@code <rumor id>:<recipient>}, and {@code <rumor id>:copy} for the sender's own copy.
  */
@@ -31,7 +31,8 @@ final class Nip17Scheme implements EncryptionScheme {
     static final String SENDER_MISMATCH = "dm.sender-mismatch";
 
     private static final int STATE_VERSION = 1;
-    private static final Set<Integer> KINDS = Set.of(Kinds.TEXT, Kinds.FILE, Kinds.REACTION, Kinds.DELETION);
+    private static final Set<Integer> KINDS =
+            Set.of(Kinds.TEXT, Kinds.FILE, Kinds.REACTION, Kinds.DELETION, Kinds.SIGNAL);
 
     @Override
     public String schemeId() {
@@ -108,7 +109,7 @@ final class Nip17Scheme implements EncryptionScheme {
         for (PublicKey other : others) {
             effects.add(new Effect.SendWrapped(id + ":" + other.hex(), rumor, other, false, send.expiration()));
         }
-        if (!noteToSelf) {
+        if (!noteToSelf && send.kind() != Kinds.SIGNAL) {
             effects.add(new Effect.SendWrapped(id + ":copy", rumor, send.self(), false, send.expiration()));
         }
         return new Step(written(), effects);

@@ -99,13 +99,24 @@ class Nip17SchemeTest {
     }
 
     @Test
+    void aSignalIsCopiedToNobody() {
+        Step step = scheme.step(new byte[0], send(List.of(BOB), 78, null));
+        assertEquals(1, step.effects().size());
+        assertEquals(
+                1,
+                scheme.step(new byte[0], send(List.of(ALICE), 78, null))
+                        .effects()
+                        .size());
+    }
+
+    @Test
     void declaredKindsAreDelivered() {
-        for (int kind : new int[] {14, 15, 7, 5}) {
+        for (int kind : new int[] {14, 15, 7, 5, 78}) {
             Rumor rumor = rumor(BOB, kind, List.of(List.of("p", ALICE.hex())));
             Step step = scheme.step(new byte[0], new Input.Received(AT, ALICE, BOB, rumor));
             assertEquals(List.of(new Effect.Deliver(rumor, BOB)), step.effects());
         }
-        assertEquals(Set.of(14, 15, 7, 5), scheme.rumorKinds());
+        assertEquals(Set.of(14, 15, 7, 5, 78), scheme.rumorKinds());
     }
 
     @Test

@@ -255,6 +255,12 @@ final class Book {
         return position == 0 ? null : at(tx, account, position);
     }
 
+    /** As {@link #line}; of an edit the message whose text it changed. */
+    static @Nullable Line target(Tx tx, PublicKey account, String rumor) throws ProviderException {
+        Line line = line(tx, account, rumor);
+        return line != null && line.kind() == Versions.EDIT ? line(tx, account, line.about()) : line;
+    }
+
     static List<Line> after(Tx tx, PublicKey account, long position, int limit) throws ProviderException {
         byte[] from = RecordKey.order(Math.max(0, position) + 1);
         return lines(tx.scan(new RecordKey.Range(MESSAGES, account.hex(), from, new byte[0]), false, limit));

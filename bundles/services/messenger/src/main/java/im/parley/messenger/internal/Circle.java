@@ -6,6 +6,7 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.api.scheme.Effect;
 import im.parley.api.transport.RelayEndpoint;
+import im.parley.messenger.Conversations.Typing;
 import im.parley.messenger.Messenger.Message;
 import im.parley.outbox.CircleRecords;
 import im.parley.outbox.Outbox.Attachment;
@@ -26,6 +27,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -37,6 +39,7 @@ import org.slf4j.LoggerFactory;
 final class Circle implements OutboxHost {
     private static final Logger LOG = LoggerFactory.getLogger(Circle.class);
     private static final Duration LOCK_POLL = Duration.ofSeconds(1);
+    private static final Duration RECEIPTS_TOGETHER = Duration.ofMillis(300);
     private static final Duration STORE_RETRY = Duration.ofSeconds(1);
 
     private static final int WIPED_AT_ONCE = 100;
@@ -54,9 +57,15 @@ final class Circle implements OutboxHost {
     private final Contacts contacts;
     private final Reader reader;
     private final Writer writer;
+    private final Signals signals;
+    private final Typists typists;
+    private final ChatList chats;
     private final Attachment attachment;
     private final Map<PublicKey, Intake> intakes = new ConcurrentHashMap<>();
     private final Map<String, LongAdder> drops = new ConcurrentHashMap<>();
+    /** Whether receipts are to be written soon. */
+    private final AtomicBoolean receipts = new AtomicBoolean();
+
     /** Whether messages came whose deadline was not looked at. */
     private volatile boolean deadlinesChanged = true;
 
@@ -85,6 +94,9 @@ final class Circle implements OutboxHost {
         contacts = new Contacts(space, directory);
         reader = new Reader(space, services);
         writer = new Writer(scope, space, services, reader, this::shown);
+        signals = new Signals(scope, space, services);
+        typists = new Typists(scope, space, services, directory, nanoTime);
+        chats = new ChatList(space, services, reader, typists, this::owing);
         announcer = new Announcer(work, new Announcer.Reader() {
             @Override
             public long newest() throws ProviderException {
@@ -129,6 +141,8 @@ final class Circle implements OutboxHost {
     private void refresh() throws ProviderException {
         if (!begun) {
             moveOwnRelay();
+            Chats.index(space);
+            owing();
         }
         List<Account> all = current;
         if (all == null) {
@@ -259,7 +273,44 @@ final class Circle implements OutboxHost {
     private Intake intake(Account account) {
         return intakes.computeIfAbsent(
                 account.pubkey(),
-                unused -> new Intake(scope, account, space, services, work, nanoTime, this::dropped, this::shown));
+                unused -> new Intake(
+                        scope,
+                        account,
+                        space,
+                        services,
+                        work,
+                        nanoTime,
+                        signals,
+                        typists,
+                        this::dropped,
+                        this::arrived));
+    }
+
+    /** Messages of others became visible. */
+    private void arrived() {
+        shown();
+        owing();
+    }
+
+    /** There may be receipts to write; those of a moment go together. */
+    private void owing() {
+        if (receipts.compareAndSet(false, true)) {
+            work.later(RECEIPTS_TOGETHER, this::sendReceipts);
+        }
+    }
+
+    private void sendReceipts() {
+        receipts.set(false);
+        try {
+            for (Account account : space.transact(Book::accounts)) {
+                signals.send(account.pubkey());
+            }
+        } catch (ProviderException e) {
+            LOG.debug("receipts are written later: {}", e.code());
+            if (receipts.compareAndSet(false, true)) {
+                work.later(STORE_RETRY, this::sendReceipts);
+            }
+        }
     }
 
     /** Messages became visible. */
@@ -325,6 +376,14 @@ final class Circle implements OutboxHost {
 
     Writer writer() {
         return writer;
+    }
+
+    ChatList chats() {
+        return chats;
+    }
+
+    AutoCloseable onTyping(Consumer<Typing> listener) {
+        return typists.listen(listener);
     }
 
     AutoCloseable onMessage(Consumer<Message> listener) {

@@ -2,6 +2,7 @@ package im.parley.messenger.internal;
 
 import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.messenger.Messenger;
 import im.parley.messenger.Messenger.Contact;
 import im.parley.protocol.Nip19;
 import im.parley.protocol.ProtocolException;
@@ -12,8 +13,10 @@ import java.text.Normalizer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -58,6 +61,10 @@ final class Contacts {
             long number = same == null ? Book.next(tx, "contacts") : same.number();
             Book.put(tx, account.pubkey(), new Book.Contact(number, name, to.pubkey()));
             hint(tx, to);
+            Chat chat = Chats.of(tx, account.pubkey(), Room.with(account.pubkey(), List.of(to.pubkey())));
+            if (chat.number() > 0 && !chat.accepted()) {
+                Chats.put(tx, account.pubkey(), chat.accept());
+            }
             return true;
         });
         try {
@@ -164,5 +171,21 @@ final class Contacts {
     static String named(PublicKey person, Map<PublicKey, String> names) {
         String name = names.get(person);
         return name == null ? Nip19.npub(person) : name;
+    }
+
+    /** Whom these names mean, in a room of their own. */
+    static Set<PublicKey> others(Tx tx, Account account, List<String> names) throws ProviderException {
+        Set<PublicKey> others = new LinkedHashSet<>();
+        for (String each : names) {
+            others.add(recipient(tx, account, each));
+        }
+        if (others.size() > 1) {
+            others.remove(account.pubkey());
+        }
+        if (others.isEmpty() || others.size() > Messenger.MAX_OTHERS) {
+            throw Rejected.of(
+                    "room.too-many", "A room has 1 to " + Messenger.MAX_OTHERS + " others. Name fewer people.");
+        }
+        return others;
     }
 }

@@ -175,6 +175,13 @@ final class Inboxes {
             run(() -> intake.live(wrap));
         }
 
+        @Override
+        public void passing(Event wrap) {
+            if (!ended) {
+                intake.passing(wrap);
+            }
+        }
+
         private void run(Writing writing) {
             if (ended || work.closed()) {
                 throw new RejectedExecutionException("this inbox was closed");

@@ -48,7 +48,11 @@ final class Intake {
     /** Wraps are asked for from two days and an hour before the last sync. */
     private static final Duration SURE_TO_BE_FOUND = Duration.ofDays(2).plusMinutes(30);
 
+    private static final String BLOCKED = "contact.blocked";
     private static final Duration RETRY = Duration.ofSeconds(1);
+    /** Ephemeral wraps opened in a second; anybody can send any number of them. */
+    private static final int PASSING_A_SECOND = 20;
+
     private static final int CHUNK = 64;
     private static final int MAX_HELD = 1_000;
     private static final Duration SIGNER_PATIENCE = Duration.ofSeconds(60);
@@ -60,6 +64,8 @@ final class Intake {
     private final Work work;
     private final LongSupplier nanoTime;
     private final Signer signer;
+    private final Signals signals;
+    private final Typists typists;
     private final Consumer<String> dropped;
     private final Runnable shown;
 
@@ -69,6 +75,8 @@ final class Intake {
     private final Map<String, TreeMap<Long, Held>> held = new HashMap<>();
     private int heldCount;
     private boolean flushPlanned;
+
+    private final Budget budget = new Budget(PASSING_A_SECOND);
 
     /** A rumor that came out of a verified wrap and seal. */
     private record Opened(
@@ -100,6 +108,8 @@ final class Intake {
             Services services,
             Work work,
             LongSupplier nanoTime,
+            Signals signals,
+            Typists typists,
             Consumer<String> dropped,
             Runnable shown) {
         this.scope = scope;
@@ -108,6 +118,8 @@ final class Intake {
         this.services = services;
         this.work = work;
         this.nanoTime = nanoTime;
+        this.signals = signals;
+        this.typists = typists;
         this.dropped = dropped;
         this.shown = shown;
         signer = new LeasedSigner(services.identity(), account.pubkey());
@@ -168,6 +180,27 @@ final class Intake {
                 }
             }
         }
+    }
+
+    /** An ephemeral wrap as it arrives: what it holds is told and not kept. */
+    void passing(Event wrap) {
+        if (!budget.take(nanoTime.getAsLong())) {
+            dropped.accept("inbox.passing-overrun");
+            return;
+        }
+        services.envelope().unwrap(signer, wrap).whenComplete((opened, failure) -> {
+            if (failure != null) {
+                dropped.accept(Failures.of(failure).code());
+                return;
+            }
+            work.beside(() -> {
+                try {
+                    typists.heard(account, opened.rumor(), opened.sender());
+                } catch (ProviderException e) {
+                    dropped.accept(e.code());
+                }
+            });
+        });
     }
 
     // ---- opening ----
@@ -410,6 +443,10 @@ final class Intake {
             Book.putWrapSeen(tx, account.pubkey(), one.wrap(), "");
             return "";
         }
+        if (ChatBook.isBlocked(tx, account.pubkey(), one.sender())) {
+            Book.putWrapSeen(tx, account.pubkey(), one.wrap(), BLOCKED);
+            return BLOCKED;
+        }
         Stepped stepped = services.outbox()
                 .step(
                         tx,
@@ -461,10 +498,24 @@ final class Intake {
             Book.putRumorSeen(tx, self, rumor.id(), 0);
             return;
         }
+        String edited = Versions.edited(rumor);
+        boolean edits = rumor.kind() == Kinds.TEXT && edited != null;
         boolean shows = switch (rumor.kind()) {
-            case Kinds.TEXT, Kinds.FILE -> true;
+            case Kinds.TEXT -> edited == null || edit(tx, rumor, edited, tag, conversation, deliver.sender());
+            case Kinds.FILE -> true;
+            case Kinds.SIGNAL -> {
+                String nothing = signals.receive(tx, rumor, deliver.sender());
+                if (!nothing.isEmpty()) {
+                    dropped.accept(nothing);
+                }
+                yield false;
+            }
             case Kinds.REACTION -> isReaction(tx, rumor, conversation, deliver.sender());
             case Kinds.DELETION -> {
+                if (edited != null) {
+                    // The text that takes its place says all there is to say.
+                    yield false;
+                }
                 about = erased(tx, rumor, conversation, deliver.sender());
                 yield !about.isEmpty();
             }
@@ -488,23 +539,72 @@ final class Intake {
                 deliver.sender(),
                 outgoing,
                 outgoing,
-                rumor.kind(),
+                edits ? Versions.EDIT : rumor.kind(),
                 sentAt(rumor, tag),
-                rumor.kind() == Kinds.DELETION ? "" : rumor.content(),
+                rumor.kind() == Kinds.DELETION || edits ? "" : rumor.content(),
                 schemeId,
-                about,
+                edits && edited != null ? edited : about,
                 room.others(),
                 false,
                 expires,
+                0,
+                0,
                 tag == null ? "" : tag.device(),
                 tag == null ? 0 : tag.seq(),
                 tag == null ? 0 : tag.clock());
-        boolean gone = Marks.isDeleted(tx, self, line.id(), line.author());
+        boolean gone = !edits && Marks.isDeleted(tx, self, line.id(), line.author());
         Book.put(tx, self, gone ? line.erased() : line);
-        if (rumor.kind() == Kinds.REACTION && !gone) {
-            Book.put(tx, self, about, new Book.Mark(position, Kinds.REACTION, line.author(), line.text()));
-        }
         Book.putRumorSeen(tx, self, rumor.id(), position);
+        if (line.isRead()) {
+            boolean letIn = outgoing || knows(tx, conversation, deliver.sender());
+            Chats.arrived(tx, self, gone ? line.erased() : line, room, letIn);
+            settle(tx, gone ? line.erased() : line);
+            Signals.owe(tx, self, line, false);
+        } else if (edits || rumor.kind() == Kinds.REACTION && !gone) {
+            Book.put(tx, self, line.about(), new Book.Mark(position, line.kind(), line.author(), line.text()));
+        }
+    }
+
+    /** Takes in what was said about a message before it came. */
+    private void settle(Tx tx, Line line) throws ProviderException {
+        Line now = line;
+        for (Versions.Early early : Versions.early(tx, account.pubkey(), line)) {
+            Book.removeMark(tx, account.pubkey(), line.id(), early.position());
+            if (!line.deleted()) {
+                now = Versions.apply(tx, account.pubkey(), now, early.version());
+            }
+        }
+    }
+
+    /** Changes a text that its author may change; one that is not here yet may come after its edit. */
+    private boolean edit(
+            Tx tx, Rumor rumor, String target, @Nullable ParleyTag tag, Conversation conversation, PublicKey sender)
+            throws ProviderException {
+        PublicKey self = account.pubkey();
+        if (tag == null) {
+            dropped.accept("dm.bad-edit");
+            return false;
+        }
+        Versions.Version version =
+                new Versions.Version(tag.clock(), rumor.id().hex(), HybridClock.millis(tag.clock()), rumor.content());
+        Line line = Book.line(tx, self, target);
+        if (line == null) {
+            if (knows(tx, conversation, sender) && Marks.expires(rumor) == 0) {
+                Versions.keep(tx, self, target, Book.nextPosition(tx), sender, version);
+            } else {
+                dropped.accept("dm.unknown-target");
+            }
+            return false;
+        }
+        if (!line.author().equals(sender)
+                || !line.conversation().equals(conversation.id())
+                || line.kind() != Kinds.TEXT
+                || line.deleted()) {
+            dropped.accept(line.deleted() ? "dm.unknown-target" : "dm.not-author");
+            return false;
+        }
+        Versions.apply(tx, self, line, version);
+        return true;
     }
 
     /** What it is about may come after it, but not from people who have nothing here yet. */
@@ -515,7 +615,7 @@ final class Intake {
             dropped.accept("dm.bad-reaction");
             return false;
         }
-        Line line = Book.line(tx, account.pubkey(), about);
+        Line line = Book.target(tx, account.pubkey(), about);
         boolean fits = line == null
                 ? knows(tx, conversation, sender)
                 : line.conversation().equals(conversation.id()) && !line.deleted();
@@ -530,7 +630,7 @@ final class Intake {
         PublicKey self = account.pubkey();
         String first = "";
         for (String target : Marks.targets(rumor)) {
-            Line line = Book.line(tx, self, target);
+            Line line = Book.target(tx, self, target);
             if (line == null) {
                 if (knows(tx, conversation, sender)) {
                     Book.put(tx, self, target, new Book.Mark(Book.nextPosition(tx), Kinds.DELETION, sender, ""));
@@ -550,6 +650,11 @@ final class Intake {
     private boolean knows(Tx tx, Conversation conversation, PublicKey sender) throws ProviderException {
         if (sender.equals(account.pubkey()) || Book.hasSent(tx, conversation.id())) {
             return true;
+        }
+        for (Account own : Book.accounts(tx)) {
+            if (own.pubkey().equals(sender)) {
+                return true;
+            }
         }
         for (Book.Contact contact : Book.contacts(tx, account.pubkey())) {
             if (contact.pubkey().equals(sender)) {

@@ -22,6 +22,8 @@ import java.util.List;
  * @param others everybody in the room but the account itself; empty for a room of two
  * @param deleted by its author: the text is gone
  * @param expires epoch seconds at which it is wiped; 0 for never
+ * @param edits how often its text was changed
+ * @param version order of the text among its author's edits; 0 if it was never changed
  * @param device empty for a rumor without a {@link ParleyTag}, as are {@code seq} and {@code clock} 0
  */
 record Line(
@@ -41,6 +43,8 @@ record Line(
         List<PublicKey> others,
         boolean deleted,
         long expires,
+        int edits,
+        long version,
         String device,
         long seq,
         long clock) {
@@ -54,7 +58,7 @@ record Line(
             .thenComparingLong(Line::seq)
             .thenComparingLong(Line::position);
 
-    private static final int VERSION = 4;
+    private static final int VERSION = 5;
 
     byte[] write() throws ProviderException {
         return new RecordOutput(VERSION)
@@ -76,6 +80,8 @@ record Line(
                 .texts(others.stream().map(PublicKey::hex).toList())
                 .flag(deleted)
                 .number(expires)
+                .number(edits)
+                .number(version)
                 .done();
     }
 
@@ -104,6 +110,8 @@ record Line(
         }
         boolean deleted = in.version() >= 3 && in.flag();
         long expires = in.version() < 4 ? 0 : in.number();
+        int edits = in.version() < 5 ? 0 : in.count();
+        long version = in.version() < 5 ? 0 : in.number();
         return new Line(
                 position,
                 place,
@@ -121,6 +129,8 @@ record Line(
                 others,
                 deleted,
                 expires,
+                edits,
+                version,
                 device,
                 seq,
                 clock);
@@ -142,6 +152,15 @@ record Line(
 
     /** Without what its author took back. */
     Line erased() {
+        return changed("", true, edits, version);
+    }
+
+    /** With another text of its author. */
+    Line edited(String now, long clockOfIt) {
+        return changed(now, deleted, edits + 1, clockOfIt);
+    }
+
+    private Line changed(String now, boolean gone, int nowEdits, long nowVersion) {
         return new Line(
                 position,
                 place,
@@ -153,12 +172,14 @@ record Line(
                 elsewhere,
                 kind,
                 sentAt,
-                "",
+                now,
                 schemeId,
                 about,
                 others,
-                true,
+                gone,
                 expires,
+                nowEdits,
+                nowVersion,
                 device,
                 seq,
                 clock);

@@ -118,6 +118,9 @@ final class Marks {
             }
             Book.removeMark(tx, account, line.id(), mark.position());
         }
+        Versions.remove(tx, account, line.id());
+        Chats.wiped(tx, account, line);
+        Signals.forget(tx, account, line);
         if (line.kind() == Kinds.REACTION) {
             Book.removeMark(tx, account, line.about(), line.position());
         }
@@ -129,6 +132,8 @@ final class Marks {
         if (line.kind() == Kinds.REACTION) {
             Book.removeMark(tx, account, line.about(), line.position());
         }
+        Versions.remove(tx, account, line.id());
+        Chats.erased(tx, account, line);
         Book.put(tx, account, line.erased());
     }
 }

@@ -7,6 +7,7 @@ import im.parley.api.lifecycle.Scope;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.egress.EgressControl;
 import im.parley.envelope.Envelope;
+import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Outbox;
 import im.parley.relayclient.RelayClient;
@@ -34,8 +35,11 @@ import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 
 /** The messenger of this node: one default circle. */
-@Component(name = NodeMessenger.PID, service = Messenger.class, immediate = true)
-public final class NodeMessenger implements Messenger {
+@Component(
+        name = NodeMessenger.PID,
+        service = {Messenger.class, Conversations.class},
+        immediate = true)
+public final class NodeMessenger implements Messenger, Conversations {
     static final String PID = "im.parley.messenger";
 
     private final Circle circle;
@@ -173,6 +177,116 @@ public final class NodeMessenger implements Messenger {
     @Override
     public Map<String, Long> drops(Scope scope) throws ProviderException {
         return circle(scope).drops();
+    }
+
+    @Override
+    public Message edit(Scope scope, @Nullable String account, String id, String text) throws ProviderException {
+        return circle(scope).writer().edit(account, id, text);
+    }
+
+    @Override
+    public List<Version> history(Scope scope, @Nullable String account, String id) throws ProviderException {
+        return circle(scope).reader().history(account, id);
+    }
+
+    @Override
+    public List<Conversations.Chat> chats(Scope scope, @Nullable String account) throws ProviderException {
+        return circle(scope).chats().all(account);
+    }
+
+    @Override
+    public Conversations.Chat chat(Scope scope, @Nullable String account, List<String> with) throws ProviderException {
+        return circle(scope).chats().one(account, with);
+    }
+
+    @Override
+    public List<Message> page(Scope scope, @Nullable String account, List<String> with, long before, int limit)
+            throws ProviderException {
+        return circle(scope).chats().page(account, with, before, limit);
+    }
+
+    @Override
+    public Conversations.Chat read(Scope scope, @Nullable String account, List<String> with) throws ProviderException {
+        return circle(scope).chats().read(account, with);
+    }
+
+    @Override
+    public Conversations.Chat pin(Scope scope, @Nullable String account, List<String> with, boolean pinned)
+            throws ProviderException {
+        return circle(scope).chats().pin(account, with, pinned);
+    }
+
+    @Override
+    public Conversations.Chat mute(Scope scope, @Nullable String account, List<String> with, Duration length)
+            throws ProviderException {
+        return circle(scope).chats().mute(account, with, length);
+    }
+
+    @Override
+    public Conversations.Chat draft(Scope scope, @Nullable String account, List<String> with, String text)
+            throws ProviderException {
+        return circle(scope).chats().draft(account, with, text);
+    }
+
+    @Override
+    public Conversations.Chat accept(Scope scope, @Nullable String account, List<String> with)
+            throws ProviderException {
+        return circle(scope).chats().accept(account, with);
+    }
+
+    @Override
+    public int remove(Scope scope, @Nullable String account, List<String> with) throws ProviderException {
+        return circle(scope).chats().remove(account, with);
+    }
+
+    @Override
+    public void block(Scope scope, @Nullable String account, String who) throws ProviderException {
+        circle(scope).chats().block(account, who);
+    }
+
+    @Override
+    public void unblock(Scope scope, @Nullable String account, String who) throws ProviderException {
+        circle(scope).chats().unblock(account, who);
+    }
+
+    @Override
+    public List<String> blocked(Scope scope, @Nullable String account) throws ProviderException {
+        return circle(scope).chats().blocked(account);
+    }
+
+    @Override
+    public Message pin(Scope scope, @Nullable String account, String message, boolean pinned) throws ProviderException {
+        return circle(scope).chats().pin(account, message, pinned);
+    }
+
+    @Override
+    public List<Message> pins(Scope scope, @Nullable String account, List<String> with) throws ProviderException {
+        return circle(scope).chats().pins(account, with);
+    }
+
+    @Override
+    public void typing(Scope scope, @Nullable String account, List<String> with) throws ProviderException {
+        circle(scope).chats().typing(account, with);
+    }
+
+    @Override
+    public AutoCloseable onTyping(Scope scope, Consumer<Typing> listener) {
+        if (!scope.equals(Scope.DEFAULT)) {
+            throw new IllegalArgumentException("there is no circle of this name");
+        }
+        return circle.onTyping(listener);
+    }
+
+    @Override
+    public Settings settings(Scope scope, @Nullable String account) throws ProviderException {
+        return circle(scope).chats().settings(account, null, null);
+    }
+
+    @Override
+    public Settings settings(
+            Scope scope, @Nullable String account, @Nullable Boolean receipts, @Nullable Boolean typing)
+            throws ProviderException {
+        return circle(scope).chats().settings(account, receipts, typing);
     }
 
     private Circle circle(Scope scope) throws ProviderException {

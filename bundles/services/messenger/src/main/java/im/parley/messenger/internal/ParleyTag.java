@@ -27,13 +27,13 @@ record ParleyTag(String device, long seq, long clock) {
     static @Nullable ParleyTag of(Rumor rumor) {
         for (List<String> tag : rumor.tags()) {
             if (tag.get(0).equals(NAME)) {
-                return tag.size() == 4 ? parsed(tag, rumor.createdAt()) : null;
+                return tag.size() == 4 ? parsed(tag, rumor.createdAt(), Versions.edited(rumor) != null) : null;
             }
         }
         return null;
     }
 
-    private static @Nullable ParleyTag parsed(List<String> tag, long createdAt) {
+    private static @Nullable ParleyTag parsed(List<String> tag, long createdAt, boolean edit) {
         String device = tag.get(1);
         long seq = seq(tag.get(2));
         long clock = HybridClock.parse(tag.get(3));
@@ -46,8 +46,10 @@ record ParleyTag(String device, long seq, long clock) {
                 return null;
             }
         }
-        long distance = Math.abs(HybridClock.millis(clock) / 1000 - createdAt);
-        return distance <= MAX_DISTANCE.toSeconds() ? new ParleyTag(device, seq, clock) : null;
+        long ahead = HybridClock.millis(clock) / 1000 - createdAt;
+        // An edit has the date of what it edits.
+        boolean near = ahead >= -MAX_DISTANCE.toSeconds() && (edit || ahead <= MAX_DISTANCE.toSeconds());
+        return near ? new ParleyTag(device, seq, clock) : null;
     }
 
     private static long seq(String text) {

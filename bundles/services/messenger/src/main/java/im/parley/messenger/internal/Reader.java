@@ -117,12 +117,13 @@ final class Reader {
                 Contacts.named(line.peer(), names),
                 line.outgoing(),
                 line.sentAt(),
-                line.text(),
+                line.kind() == Versions.EDIT ? textOf(tx, account, line.about()) : line.text(),
                 state,
                 switch (line.kind()) {
                     case Kinds.FILE -> Messenger.What.FILE;
                     case Kinds.REACTION -> Messenger.What.REACTION;
                     case Kinds.DELETION -> Messenger.What.DELETION;
+                    case Versions.EDIT -> Messenger.What.EDIT;
                     default -> Messenger.What.TEXT;
                 },
                 line.about(),
@@ -132,7 +133,60 @@ final class Reader {
                         .toList(),
                 reactions,
                 line.deleted(),
-                line.expires());
+                line.expires(),
+                line.edits(),
+                mentions(line.text(), account, names));
+    }
+
+    private static String textOf(Tx tx, Account account, String id) throws ProviderException {
+        Line line = Book.line(tx, account.pubkey(), id);
+        return line == null ? "" : line.text();
+    }
+
+    private static List<Messenger.Mention> mentions(String text, Account account, Map<PublicKey, String> names) {
+        if (!text.contains("nostr:n")) {
+            return List.of();
+        }
+        List<Messenger.Mention> mentions = new ArrayList<>();
+        for (Mentions.Found found : Mentions.in(text)) {
+            mentions.add(new Messenger.Mention(
+                    found.address(),
+                    Contacts.named(found.who(), names),
+                    found.who().equals(account.pubkey())));
+        }
+        return mentions;
+    }
+
+    /** Those that are there and not over. */
+    List<Message> inReadingOrder(Tx tx, Account account, List<Long> positions) throws ProviderException {
+        long now = services.clock().instant().getEpochSecond();
+        List<Line> lines = new ArrayList<>();
+        for (long position : positions) {
+            Line line = Book.at(tx, account.pubkey(), position);
+            if (line != null && !line.isOver(now)) {
+                lines.add(line);
+            }
+        }
+        lines.sort(Line.READING_ORDER);
+        Map<PublicKey, String> names = Contacts.names(tx, account);
+        List<Message> messages = new ArrayList<>();
+        for (Line line : lines) {
+            messages.add(message(tx, account, line, names));
+        }
+        return messages;
+    }
+
+    /** The texts that a message had, oldest first; the last is the one that it has. */
+    List<Messenger.Version> history(@Nullable String wanted, String id) throws ProviderException {
+        return space.transact(tx -> {
+            Account account = Accounts.pick(tx, wanted);
+            Line line = Writer.about(tx, account, id, true);
+            List<Messenger.Version> texts = new ArrayList<>();
+            for (Versions.Version version : Versions.of(tx, account.pubkey(), line.id())) {
+                texts.add(new Messenger.Version(version.at(), version.text()));
+            }
+            return texts.isEmpty() ? List.of(new Messenger.Version(line.sentAt(), line.text())) : texts;
+        });
     }
 
     /** One phrase per recipient; for most messages that is one. */

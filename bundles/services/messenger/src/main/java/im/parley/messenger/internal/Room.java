@@ -59,6 +59,13 @@ record Room(PublicKey self, SortedSet<PublicKey> members) {
         return others.size() > 1 ? others : List.of();
     }
 
+    /** All but the account itself; of a note to oneself the account. */
+    List<PublicKey> all() {
+        List<PublicKey> others =
+                members.stream().filter(member -> !member.equals(self)).toList();
+        return others.isEmpty() ? List.of(self) : others;
+    }
+
     Conversation conversation() {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");

@@ -21,10 +21,10 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** What the user writes: each is one transaction of message, ledger and effects. Thread-safe; blocks on disk. */
@@ -55,9 +55,29 @@ final class Writer {
     Message send(@Nullable String wanted, List<String> to, String text) throws ProviderException {
         check(text);
         return compose(wanted, (tx, account) -> {
-            Set<PublicKey> others = others(tx, account, to);
-            return new Draft(Room.with(account.pubkey(), others), List.copyOf(others), Kinds.TEXT, List.of(), text, "");
+            List<PublicKey> others = List.copyOf(Contacts.others(tx, account, to));
+            Room room = Room.with(account.pubkey(), others);
+            return new Draft(room, others, Kinds.TEXT, List.of(), addressed(tx, account, others, text), "", null);
         });
+    }
+
+    /** With the addresses of those members whom it names. */
+    private static String addressed(Tx tx, Account account, List<PublicKey> members, String text)
+            throws ProviderException {
+        if (text.indexOf('@') < 0) {
+            return text;
+        }
+        Map<PublicKey, String> names = Contacts.names(tx, account);
+        Map<String, PublicKey> byName = new HashMap<>();
+        for (PublicKey member : members) {
+            String name = names.get(member);
+            if (name != null) {
+                byName.put(name, member);
+            }
+        }
+        String addressed = Mentions.addressed(text, byName);
+        check(addressed);
+        return addressed;
     }
 
     long timer(@Nullable String wanted, List<String> with, @Nullable Duration after) throws ProviderException {
@@ -68,7 +88,7 @@ final class Writer {
         }
         return space.transact(tx -> {
             Account account = Accounts.pick(tx, wanted);
-            String conversation = Room.with(account.pubkey(), others(tx, account, with))
+            String conversation = Room.with(account.pubkey(), Contacts.others(tx, account, with))
                     .conversation()
                     .id();
             if (after != null) {
@@ -78,26 +98,16 @@ final class Writer {
         });
     }
 
-    private Set<PublicKey> others(Tx tx, Account account, List<String> names) throws ProviderException {
-        Set<PublicKey> others = new LinkedHashSet<>();
-        for (String each : names) {
-            others.add(Contacts.recipient(tx, account, each));
-        }
-        if (others.size() > 1) {
-            others.remove(account.pubkey());
-        }
-        if (others.isEmpty() || others.size() > Messenger.MAX_OTHERS) {
-            throw Rejected.of(
-                    "room.too-many", "A room has 1 to " + Messenger.MAX_OTHERS + " others. Name fewer people.");
-        }
-        return others;
-    }
-
     Message reply(@Nullable String wanted, String id, String text) throws ProviderException {
         check(text);
         return compose(wanted, (tx, account) -> {
             Line line = about(tx, account, id, true);
-            return draft(account, line, Kinds.TEXT, List.of(List.of("e", line.id(), "", "reply")), text);
+            return draft(
+                    account,
+                    line,
+                    Kinds.TEXT,
+                    List.of(List.of("e", line.id(), "", "reply")),
+                    addressed(tx, account, line.members(), text));
         });
     }
 
@@ -129,13 +139,76 @@ final class Writer {
             if (!line.author().equals(account.pubkey())) {
                 throw Rejected.of("message.not-yours", "Only who wrote it can delete it for everybody.");
             }
-            return draft(
-                    account,
-                    line,
-                    Kinds.DELETION,
-                    List.of(List.of("e", line.id()), List.of("k", Integer.toString(line.kind()))),
-                    "");
+            List<List<String>> tags = new ArrayList<>();
+            tags.add(List.of("e", line.id()));
+            for (Versions.Version version : Versions.of(tx, account.pubkey(), line.id())) {
+                if (!version.id().equals(line.id())) {
+                    tags.add(List.of("e", version.id()));
+                }
+            }
+            tags.add(List.of("k", Integer.toString(line.kind())));
+            return draft(account, line, Kinds.DELETION, tags, "");
         });
+    }
+
+    Message edit(@Nullable String wanted, String id, String text) throws ProviderException {
+        check(text);
+        Moment moment = services.outbox().moment();
+        Message message = space.transact(tx -> {
+            Account account = Accounts.pick(tx, wanted);
+            PublicKey self = account.pubkey();
+            Line line = about(tx, account, id, true);
+            if (!line.author().equals(self) || line.kind() != Kinds.TEXT) {
+                throw Rejected.of("message.not-yours", "Only a text of one's own can be changed.");
+            }
+            String to = addressed(tx, account, line.members(), text);
+            if (to.equals(line.text())) {
+                throw Rejected.of("edit.same", "That is what it says already.");
+            }
+            List<Versions.Version> before = Versions.of(tx, self, line.id());
+            String shown =
+                    before.isEmpty() ? line.id() : before.get(before.size() - 1).id();
+            Line written = write(
+                    tx,
+                    account,
+                    new Draft(
+                            Room.with(self, line.members()),
+                            line.members(),
+                            Kinds.TEXT,
+                            List.of(List.of(Versions.TAG, line.id())),
+                            to,
+                            line.id(),
+                            line),
+                    moment);
+            replace(tx, self, line, shown, written.id(), moment);
+            Line now = Versions.apply(
+                    tx, self, line, new Versions.Version(written.clock(), written.id(), written.sentAt(), to));
+            return reader.message(tx, account, now, Contacts.names(tx, account));
+        });
+        services.outbox().kick(scope);
+        written.run();
+        return message;
+    }
+
+    /** Asks clients that know no edits to take the text away that another one stands for now. */
+    private void replace(Tx tx, PublicKey self, Line line, String before, String after, Moment moment)
+            throws ProviderException {
+        List<List<String>> tags = new ArrayList<>();
+        tags.add(List.of("e", before));
+        tags.add(List.of("k", Integer.toString(Kinds.TEXT)));
+        tags.add(List.of(Versions.TAG, after));
+        if (line.expires() > 0) {
+            tags.add(List.of("expiration", Long.toString(line.expires())));
+        }
+        Conversation conversation = Room.with(self, line.members()).conversation();
+        Long expires = line.expires() == 0 ? null : line.expires();
+        Stepped stepped = services.outbox()
+                .signal(
+                        tx,
+                        scope,
+                        conversation,
+                        new Input.Send(moment, self, line.members(), Kinds.DELETION, tags, "", expires));
+        Book.putRumorSeen(tx, self, rumor(stepped).id(), 0);
     }
 
     /**
@@ -143,9 +216,16 @@ final class Writer {
      *
      * @param to everybody it goes to
      * @param about id of the message it speaks of; empty if none
+     * @param edits the message whose text it is now; null for every other
      */
     private record Draft(
-            Room room, List<PublicKey> to, int kind, List<List<String>> tags, String content, String about) {}
+            Room room,
+            List<PublicKey> to,
+            int kind,
+            List<List<String>> tags,
+            String content,
+            String about,
+            @Nullable Line edits) {}
 
     @FunctionalInterface
     private interface Drafting {
@@ -153,7 +233,8 @@ final class Writer {
     }
 
     private static Draft draft(Account account, Line line, int kind, List<List<String>> tags, String content) {
-        return new Draft(Room.with(account.pubkey(), line.members()), line.members(), kind, tags, content, line.id());
+        return new Draft(
+                Room.with(account.pubkey(), line.members()), line.members(), kind, tags, content, line.id(), null);
     }
 
     /**
@@ -161,18 +242,21 @@ final class Writer {
      *
      * @param toBeRead whether it has to be one that people see by itself
      */
-    private static Line about(Tx tx, Account account, String wanted, boolean toBeRead) throws ProviderException {
+    static Line about(Tx tx, Account account, String wanted, boolean toBeRead) throws ProviderException {
         String id = wanted.strip().toLowerCase(Locale.ROOT);
         Line found = id.length() == ID_LENGTH ? Book.line(tx, account.pubkey(), id) : null;
         if (found == null && id.length() >= LEAST_OF_ID && id.length() < ID_LENGTH) {
             for (Line line : Book.newest(tx, account.pubkey(), NEWEST)) {
-                if (line.id().startsWith(id) && line.kind() != Kinds.DELETION) {
+                if (line.id().startsWith(id) && line.kind() != Kinds.DELETION && line.kind() != Versions.EDIT) {
                     if (found != null) {
                         throw Rejected.of("message.ambiguous", "Several messages have an id that begins so.");
                     }
                     found = line;
                 }
             }
+        }
+        if (found != null && found.kind() == Versions.EDIT) {
+            found = Book.line(tx, account.pubkey(), found.about());
         }
         if (found == null || found.deleted() || toBeRead && !found.isRead()) {
             throw Rejected.of(
@@ -188,65 +272,7 @@ final class Writer {
         Moment moment = services.outbox().moment();
         Message message = space.transact(tx -> {
             Account account = Accounts.pick(tx, wanted);
-            PublicKey self = account.pubkey();
-            Draft draft = drafting.draft(tx, account);
-            Conversation conversation = draft.room().conversation();
-            ParleyTag tag = new ParleyTag(
-                    account.device(),
-                    Book.nextSending(tx, conversation.id()),
-                    HybridClock.tick(tx, moment.epochMillis()));
-            List<List<String>> tags = new ArrayList<>(draft.tags());
-            tags.add(tag.tag());
-            long timer = draft.kind() == Kinds.DELETION ? 0 : Book.timer(tx, conversation.id());
-            long expires = timer == 0 ? 0 : moment.epochSeconds() + timer;
-            if (expires > 0) {
-                tags.add(List.of("expiration", Long.toString(expires)));
-            }
-            Stepped stepped = services.outbox()
-                    .step(
-                            tx,
-                            scope,
-                            conversation,
-                            new Input.Send(
-                                    moment,
-                                    self,
-                                    draft.to(),
-                                    draft.kind(),
-                                    tags,
-                                    draft.content(),
-                                    expires == 0 ? null : expires));
-            Rumor rumor = rumor(stepped);
-            long position = Book.nextPosition(tx);
-            Line line = new Line(
-                    position,
-                    position,
-                    rumor.id().hex(),
-                    conversation.id(),
-                    draft.to().get(0),
-                    self,
-                    true,
-                    false,
-                    draft.kind(),
-                    moment.epochMillis(),
-                    draft.content(),
-                    stepped.schemeId(),
-                    draft.about(),
-                    draft.room().others(),
-                    false,
-                    expires,
-                    tag.device(),
-                    tag.seq(),
-                    tag.clock());
-            Book.put(tx, self, line);
-            Book.putRumorSeen(tx, self, rumor.id(), position);
-            if (draft.kind() == Kinds.REACTION) {
-                Book.put(tx, self, draft.about(), new Book.Mark(position, Kinds.REACTION, self, draft.content()));
-            } else if (draft.kind() == Kinds.DELETION) {
-                Line gone = Book.line(tx, self, draft.about());
-                if (gone != null) {
-                    Marks.erase(tx, self, gone);
-                }
-            }
+            Line line = write(tx, account, drafting.draft(tx, account), moment);
             return reader.message(tx, account, line, Contacts.names(tx, account));
         });
         services.outbox().kick(scope);
@@ -254,7 +280,74 @@ final class Writer {
         return message;
     }
 
-    private static void check(String text) throws ProviderException {
+    private Line write(Tx tx, Account account, Draft draft, Moment moment) throws ProviderException {
+        PublicKey self = account.pubkey();
+        Line edits = draft.edits();
+        Conversation conversation = draft.room().conversation();
+        ParleyTag tag = new ParleyTag(
+                account.device(), Book.nextSending(tx, conversation.id()), HybridClock.tick(tx, moment.epochMillis()));
+        List<List<String>> tags = new ArrayList<>(draft.tags());
+        tags.add(tag.tag());
+        long timer = draft.kind() == Kinds.DELETION ? 0 : Book.timer(tx, conversation.id());
+        long expires = edits != null ? edits.expires() : timer == 0 ? 0 : moment.epochSeconds() + timer;
+        if (expires > 0) {
+            tags.add(List.of("expiration", Long.toString(expires)));
+        }
+        // NIP-17: an edit has the date of what it takes the place of.
+        Moment dated = edits == null ? moment : new Moment(edits.sentAt(), moment.seed());
+        Stepped stepped = services.outbox()
+                .step(
+                        tx,
+                        scope,
+                        conversation,
+                        new Input.Send(
+                                dated,
+                                self,
+                                draft.to(),
+                                draft.kind(),
+                                tags,
+                                draft.content(),
+                                expires == 0 ? null : expires));
+        Rumor rumor = rumor(stepped);
+        long position = Book.nextPosition(tx);
+        Line line = new Line(
+                position,
+                position,
+                rumor.id().hex(),
+                conversation.id(),
+                draft.to().get(0),
+                self,
+                true,
+                false,
+                edits == null ? draft.kind() : Versions.EDIT,
+                moment.epochMillis(),
+                edits == null ? draft.content() : "",
+                stepped.schemeId(),
+                draft.about(),
+                draft.room().others(),
+                false,
+                expires,
+                0,
+                0,
+                tag.device(),
+                tag.seq(),
+                tag.clock());
+        Book.put(tx, self, line);
+        Book.putRumorSeen(tx, self, rumor.id(), position);
+        if (line.isRead()) {
+            Chats.arrived(tx, self, line, draft.room(), true);
+        } else if (line.kind() == Versions.EDIT || line.kind() == Kinds.REACTION) {
+            Book.put(tx, self, draft.about(), new Book.Mark(position, line.kind(), self, line.text()));
+        } else if (line.kind() == Kinds.DELETION) {
+            Line gone = Book.line(tx, self, draft.about());
+            if (gone != null) {
+                Marks.erase(tx, self, gone);
+            }
+        }
+        return line;
+    }
+
+    static void check(String text) throws ProviderException {
         if (text.isEmpty()) {
             throw Rejected.of("message.empty", "There is nothing to send.");
         }

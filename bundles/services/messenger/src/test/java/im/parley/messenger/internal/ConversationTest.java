@@ -118,10 +118,10 @@ class ConversationTest {
         relays.relay("ws://127.0.0.1:7670").goDown();
         a.api().send(SCOPE, null, List.of("bob", "carol"), "hi");
         settle();
-        assertEquals("at relays 1/1, queued", firstWords(shown(a).get(0).state()));
+        assertEquals("delivered, queued", firstWords(shown(a).get(0).state()));
         relays.relay("ws://127.0.0.1:7670").comeUp();
         time.run(Duration.ofMinutes(6));
-        assertEquals("at relays 1/1", shown(a).get(0).state());
+        assertEquals("delivered", shown(a).get(0).state());
         assertEquals(List.of("hi"), texts(shown(c)));
     }
 

@@ -72,6 +72,8 @@ class LineTest {
                 others,
                 false,
                 0,
+                0,
+                0,
                 "d1",
                 seq,
                 4);

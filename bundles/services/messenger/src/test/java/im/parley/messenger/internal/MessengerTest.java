@@ -292,7 +292,7 @@ class MessengerTest {
         assertEquals("Work", all.get(1).account());
         assertEquals("Alice", all.get(1).peerName());
         assertEquals("received", all.get(1).state());
-        assertEquals("at relays 1/1", all.get(0).state());
+        assertEquals("delivered", all.get(0).state());
         assertEquals(all.get(0).sentAt(), all.get(1).sentAt());
         assertEquals(List.of(all.get(1)), a.api().messages(SCOPE, "Work", 0, 10));
         assertEquals(

@@ -10,6 +10,7 @@ import im.parley.api.transport.FrameSink;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.egress.EgressControl;
 import im.parley.envelope.Envelope;
+import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
 import im.parley.messenger.Messenger.Message;
 import im.parley.outbox.CircleRecords;
@@ -231,6 +232,10 @@ final class SimulatedNode {
     }
 
     /** The interface as a user has it. */
+    Conversations chats() {
+        return messenger;
+    }
+
     Messenger api() {
         return messenger;
     }

@@ -266,10 +266,10 @@ class WholePathTest {
             }
             CompletableFuture.allOf(all.toArray(CompletableFuture[]::new)).join();
             senders.shutdown();
-            Await.until("all 80 are at the relay", Duration.ofSeconds(60), () -> {
+            Await.until("all 80 are delivered", Duration.ofSeconds(60), () -> {
                 var totals = outbox.totals(SCOPE);
                 assertTrue(totals.exact());
-                return Long.valueOf(80).equals(totals.byState().get(State.AT_RELAYS));
+                return Long.valueOf(80).equals(totals.byState().get(State.DELIVERED));
             });
             Await.until("all are shown and told", Duration.ofSeconds(20), () -> told.size() == 160);
             for (String name : List.of("Alice", "Bob")) {

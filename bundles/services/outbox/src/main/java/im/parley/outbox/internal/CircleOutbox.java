@@ -935,7 +935,7 @@ final class CircleOutbox {
         if (outcome != null && Task.read(task.seq, before).told) {
             effects = true;
         } else if (outcome != null) {
-            Stepped stepped = steps.step(tx, task.order.conversation(), outcome);
+            Stepped stepped = steps.step(tx, task.order.conversation(), outcome, false);
             for (Effect effect : stepped.effects()) {
                 if (effect instanceof Effect.Deliver deliver) {
                     host.deliver(tx, task.order.conversation(), deliver);

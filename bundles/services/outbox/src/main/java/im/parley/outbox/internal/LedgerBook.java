@@ -101,13 +101,45 @@ final class LedgerBook {
         }
         tx.put(RecordKey.of(LEDGER, "", seq), write(line));
         if (!old.copy() && old.state() != to) {
-            Totals totals = totals(tx);
-            Map<State, Long> counts = new EnumMap<>(totals.byState());
-            counts.merge(old.state(), -1L, Long::sum);
-            counts.merge(to, 1L, Long::sum);
-            put(tx, new Totals(totals.sent(), counts));
+            count(tx, old.state(), to);
         }
         return true;
+    }
+
+    /**
+     * What a recipient herself said of a message.
+     *
+     * @return whether she has a line
+     */
+    static boolean confirm(Tx tx, String messageId, PublicKey recipient, State state) throws ProviderException {
+        for (Line line : lines(tx, messageId)) {
+            if (!line.copy() && line.recipient().equals(recipient)) {
+                if (line.state() != State.READ && line.state() != state) {
+                    Line now = new Line(
+                            line.seq(),
+                            line.messageId(),
+                            line.recipient(),
+                            false,
+                            state,
+                            line.relaysHave(),
+                            line.relaysAll(),
+                            "",
+                            line.since());
+                    tx.put(RecordKey.of(LEDGER, "", line.seq()), write(now));
+                    count(tx, line.state(), state);
+                }
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static void count(Tx tx, State from, State to) throws ProviderException {
+        Totals totals = totals(tx);
+        Map<State, Long> counts = new EnumMap<>(totals.byState());
+        counts.merge(from, -1L, Long::sum);
+        counts.merge(to, 1L, Long::sum);
+        put(tx, new Totals(totals.sent(), counts));
     }
 
     static Totals totals(Tx tx) throws ProviderException {

@@ -1,5 +1,6 @@
 package im.parley.outbox.internal;
 
+import im.parley.api.event.PublicKey;
 import im.parley.api.identity.IdentityProvider;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
@@ -158,7 +159,20 @@ public final class StepOutbox implements Outbox, Ledger {
 
     @Override
     public Stepped step(Tx tx, Scope scope, Conversation conversation, Input input) throws ProviderException {
-        return steps.step(tx, conversation, input);
+        return steps.step(tx, conversation, input, false);
+    }
+
+    @Override
+    public Stepped signal(Tx tx, Scope scope, Conversation conversation, Input.Send send) throws ProviderException {
+        return steps.step(tx, conversation, send, true);
+    }
+
+    @Override
+    public boolean confirm(Tx tx, String messageId, PublicKey recipient, State state) throws ProviderException {
+        if (state != State.DELIVERED && state != State.READ) {
+            throw new IllegalArgumentException("a recipient confirms that she has a message or has read it");
+        }
+        return LedgerBook.confirm(tx, messageId, recipient, state);
     }
 
     @Override

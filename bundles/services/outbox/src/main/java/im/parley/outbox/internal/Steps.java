@@ -41,7 +41,8 @@ final class Steps {
      */
     private record Kept(String schemeId, String suiteId, int stateVersion, long epoch, byte[] state) {}
 
-    Stepped step(Tx tx, Conversation conversation, Input input) throws ProviderException {
+    /** @param signal what it queues is no message and counts in no total */
+    Stepped step(Tx tx, Conversation conversation, Input input, boolean signal) throws ProviderException {
         try (Lease<EncryptionScheme> lease = schemes.acquire()) {
             EncryptionScheme scheme = lease.get();
             RecordKey key = RecordKey.of(CONVERSATIONS, conversation.id());
@@ -62,7 +63,7 @@ final class Steps {
                 tx.put(key, written);
             }
             for (Effect effect : step.effects()) {
-                queue(tx, conversation, effect, input.at().epochMillis());
+                queue(tx, conversation, effect, input.at().epochMillis(), signal);
             }
             return new Stepped(next.schemeId(), next.suiteId(), next.stateVersion(), next.epoch(), step.effects());
         }
@@ -102,10 +103,11 @@ final class Steps {
         }
     }
 
-    private static void queue(Tx tx, Conversation conversation, Effect effect, long now) throws ProviderException {
+    private static void queue(Tx tx, Conversation conversation, Effect effect, long now, boolean signal)
+            throws ProviderException {
         if (effect instanceof Effect.SendWrapped send) {
             // A note to oneself is a message with a recipient; every other wrap to oneself is a copy for other devices.
-            boolean copy = send.to().equals(conversation.self()) && !onlySelf(send, conversation.self());
+            boolean copy = signal || send.to().equals(conversation.self()) && !onlySelf(send, conversation.self());
             Task task = new Task(
                     LedgerBook.next(tx),
                     new Task.Order(

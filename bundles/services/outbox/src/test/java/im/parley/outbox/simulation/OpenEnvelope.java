@@ -37,7 +37,8 @@ public final class OpenEnvelope implements Envelope {
         long at = clock.instant().getEpochSecond() - random.nextLong(172_800);
         return author.nip44Encrypt(to, EventWriter.write(rumor))
                 .thenApply(content -> SimulatedKeys.signed(
-                        PublicKey.of(once), new EventTemplate(at, 1059, List.of(List.of("p", to.hex())), content)));
+                        PublicKey.of(once),
+                        new EventTemplate(at, ephemeral ? 21059 : 1059, List.of(List.of("p", to.hex())), content)));
     }
 
     @Override

@@ -6,6 +6,7 @@ import im.parley.api.event.Filter;
 import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.protocol.Kinds;
 import im.parley.relayclient.InboxListener;
 import im.parley.relayclient.Persona;
 import im.parley.relayclient.PublishResult;
@@ -77,7 +78,9 @@ public final class SimulatedRelays {
         }
 
         public void put(Event event) {
-            if (events.putIfAbsent(event.id(), event) == null) {
+            if (Kinds.isEphemeral(event.kind())) {
+                List.copyOf(inboxes).forEach(inbox -> inbox.passing(event));
+            } else if (events.putIfAbsent(event.id(), event) == null) {
                 accepted.add(event);
                 inboxes.removeIf(inbox -> !inbox.life.alive());
                 List.copyOf(inboxes).forEach(inbox -> inbox.arrived(event));
@@ -300,6 +303,17 @@ public final class SimulatedRelays {
             });
         }
 
+        void passing(Event event) {
+            int mine = connection;
+            if (isMine(event) && !closed) {
+                time.after(latency(), life, () -> {
+                    if (!closed && mine == connection) {
+                        listener.passing(event);
+                    }
+                });
+            }
+        }
+
         void arrived(Event event) {
             if (!isMine(event) || closed) {
                 return;
@@ -334,7 +348,7 @@ public final class SimulatedRelays {
         }
 
         private boolean isMine(Event event) {
-            return event.kind() == 1059 && event.tagValues("p").contains(identity.hex());
+            return Kinds.isWrap(event.kind()) && event.tagValues("p").contains(identity.hex());
         }
     }
 }

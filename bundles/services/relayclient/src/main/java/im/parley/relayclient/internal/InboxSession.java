@@ -186,6 +186,12 @@ final class InboxSession implements RelayClient.Subscription {
         return Filter.builder().kinds(List.of(Kinds.GIFT_WRAP)).tag('p', List.of(identity.hex()));
     }
 
+    private Filter arriving() {
+        return wraps().kinds(List.of(Kinds.GIFT_WRAP, Kinds.EPHEMERAL_WRAP))
+                .limit(0)
+                .build();
+    }
+
     private Filter wraps(long from) {
         return (from > 0 ? wraps().since(from) : wraps()).build();
     }
@@ -216,10 +222,14 @@ final class InboxSession implements RelayClient.Subscription {
                 page();
             }
         });
-        liveRequest = connection.open(new Request(wraps().limit(0).build()) {
+        liveRequest = connection.open(new Request(arriving()) {
             @Override
             void event(Event event) {
-                live(event);
+                if (event.kind() == Kinds.EPHEMERAL_WRAP) {
+                    passing(event);
+                } else {
+                    live(event);
+                }
             }
 
             @Override
@@ -447,6 +457,27 @@ final class InboxSession implements RelayClient.Subscription {
                 known.put(event.id(), true);
             } catch (Throwable e) {
                 ownerFailed(mine, e);
+            }
+        });
+    }
+
+    /** What no relay keeps is worth nothing later: it waits for nothing, and goes first when there is too much. */
+    private void passing(Event event) {
+        long weight = Paging.weight(event);
+        if (lane.backlog() > wiring.bounds().liveEvents() / 2
+                || laneBytes.get() + weight > wiring.bounds().liveBytes() / 2) {
+            wiring.drops().count("inbox.passing-overrun");
+            return;
+        }
+        laneBytes.addAndGet(weight);
+        lane.execute(() -> {
+            laneBytes.addAndGet(-weight);
+            if (!closed) {
+                try {
+                    listener.passing(event);
+                } catch (RuntimeException e) {
+                    LOG.debug("An ephemeral wrap was of no use.", e);
+                }
             }
         });
     }
