@@ -8,20 +8,30 @@ import java.util.Arrays;
  * and order fields (in the clear, at most 64 bytes; times and counters, never anything that names a person).
  */
 public final class RecordKey {
+    /** The table in which the vault keeps what it must know of buckets in each space. No record of others lies there. */
+    public static final int VAULT_TABLE = 15;
+
     private final int table;
     private final String name;
     private final byte[] order;
 
     private RecordKey(int table, String name, byte[] order) {
-        if (table < 0 || table > 255) {
-            throw new IllegalArgumentException("a table is one byte");
-        }
+        check(table);
         if (order.length > 64) {
             throw new IllegalArgumentException("order fields have at most 64 bytes");
         }
         this.table = table;
         this.name = name;
         this.order = order;
+    }
+
+    private static void check(int table) {
+        if (table < 0 || table > 255) {
+            throw new IllegalArgumentException("a table is one byte");
+        }
+        if (table == VAULT_TABLE) {
+            throw new IllegalArgumentException("table " + VAULT_TABLE + " is the vault's own");
+        }
     }
 
     /** A record found by its name alone. */
@@ -74,6 +84,7 @@ public final class RecordKey {
      */
     public record Range(int table, String name, byte[] from, byte[] to) {
         public Range {
+            check(table);
             from = from.clone();
             to = to.clone();
         }

@@ -13,6 +13,9 @@ public interface SealedSpaces {
     /** A view of that space; cheap. Each transaction leases the slot {@code storage.records} anew. */
     SealedSpace open(SpaceId id);
 
-    /** Destroys the records and the space's key, so that copies elsewhere cannot be read either. */
+    /**
+     * Destroys the records, the space's key and the secrets of all its buckets, so that copies elsewhere cannot be read
+     * either.
+     */
     void destroy(SpaceId id) throws ProviderException;
 }

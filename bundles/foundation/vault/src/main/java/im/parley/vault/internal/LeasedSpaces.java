@@ -9,11 +9,9 @@ import im.parley.api.storage.SpaceId;
 import im.parley.slot.Lease;
 import im.parley.slot.SecretsSource;
 import im.parley.slot.Slot;
-import im.parley.vault.RecordKey;
 import im.parley.vault.SealedSpace;
 import im.parley.vault.SealedSpaces;
 import java.security.SecureRandom;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -39,10 +37,10 @@ public final class LeasedSpaces implements SealedSpaces {
     static final String INSTANCE = "im.parley.vault~spaces";
 
     private static final Logger log = LoggerFactory.getLogger(LeasedSpaces.class);
-    private static final int MAX_PLAINTEXT = Space.MAX_VALUE_BYTES - 64;
 
     private final Slot<RecordStore> slot;
     private final Secrets secrets;
+    private final @Nullable BucketFiles files;
     private final Sealing sealing;
     private final Map<SpaceId, Held> spaces = new ConcurrentHashMap<>();
 
@@ -50,16 +48,37 @@ public final class LeasedSpaces implements SealedSpaces {
     private static final class Held {
         final ReadWriteLock use = new ReentrantReadWriteLock();
         final AtomicLong tampered = new AtomicLong();
-        volatile @Nullable SpaceKeys keys;
+        volatile @Nullable Keys keys;
+    }
+
+    /** @param buckets null if there is no place for their secrets */
+    private record Keys(SpaceKeys space, @Nullable Buckets buckets) {
+        void destroy() {
+            space.destroy();
+            if (buckets != null) {
+                buckets.close();
+            }
+        }
     }
 
     @Activate
     public LeasedSpaces(
             @Reference(target = "(parley.slot=storage.records)") Slot<RecordStore> slot,
             @Reference SecretsSource secrets,
+            @Reference BucketFiles files,
             @Reference SecureRandom random) {
+        this(slot, secrets.secretsFor(INSTANCE), files, random);
+    }
+
+    /** Without buckets, unless the secrets are of a vault, which has a place for them. */
+    public LeasedSpaces(Slot<RecordStore> slot, SecretsSource secrets, SecureRandom random) {
+        this(slot, secrets.secretsFor(INSTANCE), secrets instanceof BucketFiles own ? own : null, random);
+    }
+
+    private LeasedSpaces(Slot<RecordStore> slot, Secrets secrets, @Nullable BucketFiles files, SecureRandom random) {
         this.slot = slot;
-        this.secrets = secrets.secretsFor(INSTANCE);
+        this.secrets = secrets;
+        this.files = files;
         this.sealing = new Sealing(random);
     }
 
@@ -78,7 +97,7 @@ public final class LeasedSpaces implements SealedSpaces {
     }
 
     private static void forget(Held held) {
-        SpaceKeys keys = held.keys;
+        Keys keys = held.keys;
         held.keys = null;
         if (keys != null) {
             keys.destroy();
@@ -110,6 +129,11 @@ public final class LeasedSpaces implements SealedSpaces {
     }
 
     private void finishDestroy(SpaceId id) throws ProviderException {
+        BucketFiles kept = files;
+        if (kept != null) {
+            SlotFile secretsOfBuckets = kept.file(id);
+            PrivateFiles.run("destroy the secrets of buckets", secretsOfBuckets::erase);
+        }
         try (Lease<RecordStore> lease = slot.acquire()) {
             lease.get().destroy(id);
         } catch (ProviderException e) {
@@ -127,8 +151,8 @@ public final class LeasedSpaces implements SealedSpaces {
         return "destroyed." + id.value().replace(':', '_');
     }
 
-    private SpaceKeys keys(SpaceId id, Held held) throws ProviderException {
-        SpaceKeys known = held.keys;
+    private Keys keys(SpaceId id, Held held) throws ProviderException {
+        Keys known = held.keys;
         if (known != null) {
             return known;
         }
@@ -136,12 +160,45 @@ public final class LeasedSpaces implements SealedSpaces {
             known = held.keys;
             if (known == null) {
                 byte[] spaceKey = spaceKey(id);
-                known = new SpaceKeys(id, spaceKey, sealing);
+                SpaceKeys keys = new SpaceKeys(id, spaceKey, sealing);
                 Arrays.fill(spaceKey, (byte) 0);
+                known = new Keys(keys, buckets(id, keys));
                 held.keys = known;
             }
             return known;
         }
+    }
+
+    private @Nullable Buckets buckets(SpaceId id, SpaceKeys keys) throws ProviderException {
+        BucketFiles kept = files;
+        if (kept == null) {
+            return null;
+        }
+        KeyFile file = new KeyFile(kept.file(id), kept.key(id), sealing);
+        Buckets buckets = null;
+        try {
+            buckets = Buckets.open(keys, file, store(id));
+            return buckets;
+        } finally {
+            if (buckets == null) {
+                file.close();
+            }
+        }
+    }
+
+    private Buckets.Store store(SpaceId id) {
+        return new Buckets.Store() {
+            @Override
+            public <R extends @Nullable Object> R transact(Space.Work<R> work) throws ProviderException {
+                try (Lease<RecordStore> lease = slot.acquire()) {
+                    return lease.get().open(id).transact(work);
+                } catch (ProviderException e) {
+                    throw atBorder(e);
+                } catch (RuntimeException e) {
+                    throw atBorder(e);
+                }
+            }
+        };
     }
 
     private byte[] spaceKey(SpaceId id) throws ProviderException {
@@ -170,13 +227,7 @@ public final class LeasedSpaces implements SealedSpaces {
     }
 
     private boolean empty(SpaceId id) throws ProviderException {
-        try (Lease<RecordStore> lease = slot.acquire()) {
-            return lease.get()
-                    .open(id)
-                    .transact(tx -> tx.range(new byte[] {0}, null, false, 1).isEmpty());
-        } catch (ProviderException e) {
-            throw atBorder(e);
-        }
+        return store(id).transact(tx -> tx.range(new byte[] {0}, null, false, 1).isEmpty());
     }
 
     /** Without the cause, which may be of the store's classes and must not outlive its lease. */
@@ -186,6 +237,12 @@ public final class LeasedSpaces implements SealedSpaces {
         }
         log.warn("The record store failed with {}: {}", e.code(), e.getCause().toString());
         return new ProviderException(e.kind(), e.code(), e.getMessage());
+    }
+
+    private static ProviderException atBorder(RuntimeException e) {
+        log.warn("The record store failed: {}", e.toString());
+        return new ProviderException(
+                Kind.INTERNAL, "store.failed", "The record store failed inside; the log says where.");
     }
 
     private final class Sealed implements SealedSpace {
@@ -201,22 +258,41 @@ public final class LeasedSpaces implements SealedSpaces {
         public <R extends @Nullable Object> R transact(Work<R> work) throws ProviderException {
             held.use.readLock().lock();
             try {
-                SpaceKeys keys = keys(id, held);
-                Guarded<R> guarded = new Guarded<>(work);
-                try (Lease<RecordStore> lease = slot.acquire()) {
-                    return lease.get().open(id).transact(tx -> guarded.run(new SealedTx(keys, held, tx)));
-                } catch (ProviderException e) {
-                    throw atBorder(e);
-                } catch (RuntimeException e) {
-                    if (e == guarded.thrown) {
-                        throw e;
-                    }
-                    log.warn("The record store failed: {}", e.toString());
-                    throw new ProviderException(
-                            Kind.INTERNAL, "store.failed", "The record store failed inside; the log says where.");
+                Keys keys = keys(id, held);
+                Buckets buckets = keys.buckets;
+                if (buckets == null) {
+                    return transact(work, keys, null);
+                }
+                buckets.catchUp(store(id));
+                Buckets.Call call = buckets.new Call();
+                boolean committed = false;
+                try {
+                    R result = transact(work, keys, call);
+                    committed = true;
+                    return result;
+                } finally {
+                    call.over(committed);
                 }
             } finally {
                 held.use.readLock().unlock();
+            }
+        }
+
+        private <R extends @Nullable Object> R transact(Work<R> work, Keys keys, Buckets.@Nullable Call call)
+                throws ProviderException {
+            Guarded<R> guarded = new Guarded<>(work);
+            try (Lease<RecordStore> lease = slot.acquire()) {
+                return lease.get().open(id).transact(tx -> {
+                    Buckets.Run buckets = call == null ? null : call.run(tx);
+                    return guarded.run(new SealedTx(keys.space, buckets, held.tampered, tx));
+                });
+            } catch (ProviderException e) {
+                throw atBorder(e);
+            } catch (RuntimeException e) {
+                if (e == guarded.thrown) {
+                    throw e;
+                }
+                throw atBorder(e);
             }
         }
 
@@ -235,86 +311,23 @@ public final class LeasedSpaces implements SealedSpaces {
             this.work = work;
         }
 
-        R run(SealedSpace.Tx tx) throws ProviderException {
+        R run(SealedTx tx) throws ProviderException {
+            try {
+                R result = run(work, tx);
+                tx.finish();
+                return result;
+            } finally {
+                tx.wipe();
+            }
+        }
+
+        private R run(SealedSpace.Work<R> work, SealedTx tx) throws ProviderException {
             try {
                 return work.run(tx);
             } catch (RuntimeException e) {
                 thrown = e;
                 throw e;
             }
-        }
-    }
-
-    private record SealedTx(SpaceKeys keys, Held held, Space.Transaction tx) implements SealedSpace.Tx {
-        @Override
-        public byte @Nullable [] get(RecordKey key) throws ProviderException {
-            byte[] stored = keys.key(key.table(), key.name(), key.order());
-            byte[] sealed = tx.get(stored);
-            if (sealed == null) {
-                return null;
-            }
-            byte[] value = keys.open(stored, sealed);
-            if (value == null) {
-                held.tampered.incrementAndGet();
-                throw new ProviderException(
-                        Kind.CORRUPT,
-                        "store.tampered",
-                        "A record is not what was written: the disk is damaged or somebody changed it. It is not shown; what"
-                                + " came over the network can be fetched again.");
-            }
-            return value;
-        }
-
-        @Override
-        public void put(RecordKey key, byte[] value) throws ProviderException {
-            if (value.length > MAX_PLAINTEXT) {
-                throw new ProviderException(
-                        Kind.REJECTED, "store.too-large", "A record has at most " + MAX_PLAINTEXT + " bytes.");
-            }
-            byte[] stored = keys.key(key.table(), key.name(), key.order());
-            tx.put(stored, keys.seal(stored, value));
-        }
-
-        @Override
-        public void delete(RecordKey key) throws ProviderException {
-            tx.delete(keys.key(key.table(), key.name(), key.order()));
-        }
-
-        @Override
-        public List<SealedSpace.Item> scan(RecordKey.Range range, boolean reverse, int limit) throws ProviderException {
-            if (limit < 1) {
-                throw new IllegalArgumentException("a scan has a limit of 1 or more");
-            }
-            byte[] from = keys.key(range.table(), range.name(), range.from());
-            byte[] to = range.to().length == 0
-                    ? SpaceKeys.after(Arrays.copyOf(from, SpaceKeys.PREFIX))
-                    : keys.key(range.table(), range.name(), range.to());
-            List<SealedSpace.Item> items = new ArrayList<>();
-            // Again where damaged records were left out, so that they do not hide the ones behind them.
-            while (items.size() < limit) {
-                int asked = limit - items.size();
-                List<Space.Entry> entries = tx.range(from, to, reverse, asked);
-                for (Space.Entry entry : entries) {
-                    byte[] value = keys.open(entry.key(), entry.value());
-                    if (value == null) {
-                        held.tampered.incrementAndGet();
-                    } else {
-                        items.add(new SealedSpace.Item(
-                                Arrays.copyOfRange(entry.key(), SpaceKeys.PREFIX, entry.key().length), value));
-                    }
-                }
-                if (entries.size() < asked) {
-                    break;
-                }
-                byte[] last = entries.get(entries.size() - 1).key();
-                if (reverse) {
-                    to = last;
-                } else {
-                    // The smallest key behind it.
-                    from = Arrays.copyOf(last, last.length + 1);
-                }
-            }
-            return items;
         }
     }
 }

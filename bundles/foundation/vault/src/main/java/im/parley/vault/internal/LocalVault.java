@@ -3,6 +3,7 @@ package im.parley.vault.internal;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Secrets;
+import im.parley.api.storage.SpaceId;
 import im.parley.slot.SecretsSource;
 import im.parley.vault.Vault;
 import java.nio.file.Path;
@@ -36,11 +37,11 @@ import org.slf4j.LoggerFactory;
  */
 @Component(
         name = LocalVault.PID,
-        service = {Vault.class, SecretsSource.class},
+        service = {Vault.class, SecretsSource.class, BucketFiles.class},
         immediate = true,
         configurationPolicy = ConfigurationPolicy.REQUIRE)
 @Designate(ocd = LocalVault.Config.class)
-public final class LocalVault implements Vault, SecretsSource {
+public final class LocalVault implements Vault, SecretsSource, BucketFiles {
     static final String PID = "im.parley.vault";
 
     private static final Logger log = LoggerFactory.getLogger(LocalVault.class);
@@ -65,6 +66,7 @@ public final class LocalVault implements Vault, SecretsSource {
     private final Sealing sealing;
     private final KdfCost cost;
     private final Path secretsDir;
+    private final Path bucketsDir;
     private final @Nullable VaultKeys keys;
     private final @Nullable PinLock pin;
     private final @Nullable ProviderException problem;
@@ -103,6 +105,7 @@ public final class LocalVault implements Vault, SecretsSource {
         this.cost = cost;
         Path dir = dataDir.resolve("vault");
         this.secretsDir = dir.resolve("secrets");
+        this.bucketsDir = dir.resolve("buckets");
         VaultKeys opened = null;
         PinLock openedPin = null;
         ProviderException failure = null;
@@ -245,6 +248,18 @@ public final class LocalVault implements Vault, SecretsSource {
             Arrays.fill(key, (byte) 0);
         }
         userKeys.clear();
+    }
+
+    // ---- Secrets of buckets
+
+    @Override
+    public SlotFile file(SpaceId id) throws ProviderException {
+        return new DiskSlotFile(bucketsDir.resolve(keys().fileName("buckets", id.value())));
+    }
+
+    @Override
+    public byte[] key(SpaceId id) throws ProviderException {
+        return keys().key("buckets/" + id.value());
     }
 
     // ---- Secrets

@@ -111,6 +111,11 @@ final class PrivateFiles {
         sync(parent(file));
     }
 
+    /** An empty file; its name is on disk when the directory is. */
+    static void create(Path file) throws IOException {
+        Files.createFile(file, FILE);
+    }
+
     static void delete(Path file) throws IOException {
         if (Files.deleteIfExists(file)) {
             sync(parent(file));
@@ -121,7 +126,7 @@ final class PrivateFiles {
         return Objects.requireNonNull(path.toAbsolutePath().getParent());
     }
 
-    private static void sync(Path dir) throws IOException {
+    static void sync(Path dir) throws IOException {
         try (FileChannel channel = FileChannel.open(dir, StandardOpenOption.READ)) {
             channel.force(true);
         }

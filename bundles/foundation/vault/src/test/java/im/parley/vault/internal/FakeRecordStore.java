@@ -32,6 +32,13 @@ final class FakeRecordStore implements RecordStore, Slot<RecordStore> {
     @Nullable
     RuntimeException bug;
 
+    /** Runs before or after a commit that changes something, and may throw. */
+    @Nullable
+    Runnable beforeCommit;
+
+    @Nullable
+    Runnable afterCommit;
+
     @Override
     public String name() {
         return "storage.records";
@@ -95,7 +102,14 @@ final class FakeRecordStore implements RecordStore, Slot<RecordStore> {
                 }
                 Tx tx = new Tx(copy(before));
                 R result = work.run(tx);
+                boolean changes = !tx.rows.equals(before);
+                if (changes && beforeCommit != null) {
+                    beforeCommit.run();
+                }
                 spaces.put(id, tx.rows);
+                if (changes && afterCommit != null) {
+                    afterCommit.run();
+                }
                 return result;
             }
 
@@ -126,6 +140,13 @@ final class FakeRecordStore implements RecordStore, Slot<RecordStore> {
 
     NavigableMap<byte[], byte[]> rows(SpaceId id) {
         return spaces.computeIfAbsent(id, any -> new TreeMap<>(UNSIGNED));
+    }
+
+    /** As it is now, for another life. */
+    FakeRecordStore fork() {
+        FakeRecordStore fork = new FakeRecordStore();
+        spaces.forEach((id, rows) -> fork.spaces.put(id, copy(rows)));
+        return fork;
     }
 
     private final class Tx implements Space.Transaction {

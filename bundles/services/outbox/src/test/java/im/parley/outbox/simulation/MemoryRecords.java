@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * not at all; it may be run twice, fail, or be the last thing its node does, before or after the commit.
  */
 public final class MemoryRecords {
-    private final Map<SpaceId, TreeMap<Key, byte[]>> spaces = new ConcurrentHashMap<>();
+    private final Map<SpaceId, TreeMap<Key, Value>> spaces = new ConcurrentHashMap<>();
     private long commits;
 
     /** What may go wrong, each with its probability per transaction. */
@@ -55,6 +55,13 @@ public final class MemoryRecords {
         }
     }
 
+    /** What is kept, and the bucket it was put under; 0 for none. */
+    private record Value(byte[] bytes, long bucket) {
+        SealedSpace.Item item(Key key) {
+            return new SealedSpace.Item(key.order().clone(), bytes.clone(), bucket);
+        }
+    }
+
     public long commits() {
         return commits;
     }
@@ -80,12 +87,12 @@ public final class MemoryRecords {
     }
 
     private final class View implements SealedSpace {
-        private final TreeMap<Key, byte[]> records;
+        private final TreeMap<Key, Value> records;
         private final Life life;
         private final RandomGenerator random;
         private final Faults faults;
 
-        View(TreeMap<Key, byte[]> records, Life life, RandomGenerator random, Faults faults) {
+        View(TreeMap<Key, Value> records, Life life, RandomGenerator random, Faults faults) {
             this.records = records;
             this.life = life;
             this.random = random;
@@ -146,41 +153,63 @@ public final class MemoryRecords {
     private static final class Changes implements SealedSpace.Tx {
         private static final int MAX_VALUE = (1 << 20) - 64;
 
-        private final TreeMap<Key, byte[]> records;
-        private final TreeMap<Key, byte[][]> changed = new TreeMap<>();
+        private final TreeMap<Key, Value> records;
+        private final TreeMap<Key, Value[]> changed = new TreeMap<>();
 
-        Changes(TreeMap<Key, byte[]> records) {
+        Changes(TreeMap<Key, Value> records) {
             this.records = records;
+        }
+
+        private static Key at(RecordKey key) {
+            return new Key(key.table(), key.name(), key.order());
         }
 
         @Override
         public byte @Nullable [] get(RecordKey key) {
-            Key k = new Key(key.table(), key.name(), key.order());
-            byte[][] mine = changed.get(k);
-            if (mine != null) {
-                return mine.length == 0 ? null : mine[0].clone();
-            }
-            byte[] value = records.get(k);
-            return value == null ? null : value.clone();
+            SealedSpace.Item item = item(key);
+            return item == null ? null : item.value();
+        }
+
+        @Override
+        public SealedSpace.@Nullable Item item(RecordKey key) {
+            Key k = at(key);
+            Value[] mine = changed.get(k);
+            Value value = mine == null ? records.get(k) : mine.length == 0 ? null : mine[0];
+            return value == null ? null : value.item(k);
         }
 
         @Override
         public void put(RecordKey key, byte[] value) {
+            put(key, value, 0);
+        }
+
+        @Override
+        public void put(RecordKey key, byte[] value, long bucket) {
             if (value.length > MAX_VALUE) {
                 throw new IllegalArgumentException("a value has at most 1 MiB minus 64 bytes");
             }
-            changed.put(new Key(key.table(), key.name(), key.order()), new byte[][] {value.clone()});
+            changed.put(at(key), new Value[] {new Value(value.clone(), bucket)});
         }
 
         @Override
         public void delete(RecordKey key) {
-            changed.put(new Key(key.table(), key.name(), key.order()), new byte[0][]);
+            changed.put(at(key), new Value[0]);
+        }
+
+        @Override
+        public void shred(long bucket) {
+            changed.replaceAll((key, value) -> value.length == 1 && value[0].bucket == bucket ? new Value[0] : value);
+            records.forEach((key, value) -> {
+                if (value.bucket == bucket) {
+                    changed.putIfAbsent(key, new Value[0]);
+                }
+            });
         }
 
         @Override
         public List<SealedSpace.Item> scan(RecordKey.Range range, boolean reverse, int limit) {
             Key from = new Key(range.table(), range.name(), range.from());
-            TreeMap<Key, byte[]> all = new TreeMap<>();
+            TreeMap<Key, Value> all = new TreeMap<>();
             records.tailMap(from, true).forEach((key, value) -> {
                 if (inside(range, key)) {
                     all.put(key, value);
@@ -196,12 +225,11 @@ public final class MemoryRecords {
                 }
             });
             List<SealedSpace.Item> items = new ArrayList<>();
-            for (Map.Entry<Key, byte[]> entry : (reverse ? all.descendingMap() : all).entrySet()) {
+            for (Map.Entry<Key, Value> entry : (reverse ? all.descendingMap() : all).entrySet()) {
                 if (items.size() == limit) {
                     break;
                 }
-                items.add(new SealedSpace.Item(
-                        entry.getKey().order().clone(), entry.getValue().clone()));
+                items.add(entry.getValue().item(entry.getKey()));
             }
             return items;
         }
