@@ -104,6 +104,9 @@ final class Buckets {
         try {
             if (rows.newest != null) {
                 problem = problem(rows.newest);
+            } else if (file.state() == KeyFile.State.DAMAGED) {
+                // Nothing needs it, and which of its slots was to be destroyed it cannot tell.
+                file.discard();
             }
         } catch (IOException e) {
             throw failed("read", e);

@@ -263,8 +263,16 @@ final class KeyFile {
         return ref;
     }
 
-    private void begin() throws IOException {
+    /** All of it is overwritten and gone, as if it had never been made. */
+    synchronized void discard() throws IOException {
         file.erase();
+        wipe();
+        slots = 0;
+        state = State.ABSENT;
+    }
+
+    private void begin() throws IOException {
+        discard();
         id = sealing.bytes(ID);
         byte[] data = ByteBuffer.allocate(MAGIC.length + ID).put(MAGIC).put(id).array();
         file.write(

@@ -489,6 +489,24 @@ class BucketsTest {
     }
 
     @Test
+    void aDamagedFileThatNothingNeedsIsOverwritten() throws Exception {
+        space.update(tx -> tx.put(RecordKey.of(2, "makes the key"), new byte[1]));
+        CrashingFile disk = new CrashingFile();
+        SealedSpace on = on(store, disk).open(ID);
+        on.update(tx -> tx.put(A, bytes("one"), 7));
+        disk.refuses = true;
+        on.update(tx -> tx.shred(7));
+        byte[] left = disk.left(true);
+        left[20] ^= 1;
+        CrashingFile damaged = CrashingFile.of(left);
+        SealedSpace again = on(store, damaged).open(ID);
+        fails("store.key-missing", () -> again.get(A));
+        assertEquals(0, damaged.size());
+        again.update(tx -> tx.put(A, bytes("new"), 7));
+        assertEquals("new", text(on(store, damaged).open(ID), A));
+    }
+
+    @Test
     void slotsThatWereSwappedAndValuesThatWereAreNoticed() throws Exception {
         space.update(tx -> {
             tx.put(A, bytes("one"), 7);
