@@ -31,8 +31,10 @@ import org.slf4j.LoggerFactory;
  * Sealed spaces over whatever fills {@code storage.records}. The key of each space is a vault secret, made with its
  * first transaction and destroyed before its records, so that copies of them are lost too.
  */
-@Component(name = "im.parley.vault.spaces", service = SealedSpaces.class, immediate = true)
+@Component(name = LeasedSpaces.NAME, service = SealedSpaces.class, immediate = true)
 public final class LeasedSpaces implements SealedSpaces {
+    static final String NAME = "im.parley.vault.spaces";
+
     /** Whose secrets the keys of the spaces are. */
     static final String INSTANCE = "im.parley.vault~spaces";
 
@@ -143,11 +145,11 @@ public final class LeasedSpaces implements SealedSpaces {
     }
 
     // A space id has no underscore, so two ids never share a secret.
-    private static String keyName(SpaceId id) {
+    static String keyName(SpaceId id) {
         return "key." + id.value().replace(':', '_');
     }
 
-    private static String markName(SpaceId id) {
+    static String markName(SpaceId id) {
         return "destroyed." + id.value().replace(':', '_');
     }
 
@@ -231,7 +233,7 @@ public final class LeasedSpaces implements SealedSpaces {
     }
 
     /** Without the cause, which may be of the store's classes and must not outlive its lease. */
-    private static ProviderException atBorder(ProviderException e) {
+    static ProviderException atBorder(ProviderException e) {
         if (e.getCause() == null) {
             return e;
         }

@@ -5,6 +5,7 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Secrets;
 import im.parley.api.storage.SpaceId;
 import im.parley.slot.SecretsSource;
+import im.parley.vault.SecretArchive;
 import im.parley.vault.Vault;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -37,11 +38,11 @@ import org.slf4j.LoggerFactory;
  */
 @Component(
         name = LocalVault.PID,
-        service = {Vault.class, SecretsSource.class, BucketFiles.class},
+        service = {Vault.class, SecretsSource.class, BucketFiles.class, SecretArchive.class},
         immediate = true,
         configurationPolicy = ConfigurationPolicy.REQUIRE)
 @Designate(ocd = LocalVault.Config.class)
-public final class LocalVault implements Vault, SecretsSource, BucketFiles {
+public final class LocalVault implements Vault, SecretsSource, BucketFiles, SecretArchive {
     static final String PID = "im.parley.vault";
 
     private static final Logger log = LoggerFactory.getLogger(LocalVault.class);
@@ -269,6 +270,21 @@ public final class LocalVault implements Vault, SecretsSource, BucketFiles {
         return new InstanceSecrets(instance);
     }
 
+    @Override
+    public List<String> names(String instance) throws ProviderException {
+        return secretsFor(instance).names();
+    }
+
+    @Override
+    public byte[] take(String instance, String name) throws ProviderException {
+        return new InstanceSecrets(instance).take(name);
+    }
+
+    @Override
+    public void put(String instance, String name, byte[] portable) throws ProviderException {
+        new InstanceSecrets(instance).put(name, portable);
+    }
+
     private final class InstanceSecrets implements Secrets {
         private final String instance;
 
@@ -322,6 +338,21 @@ public final class LocalVault implements Vault, SecretsSource, BucketFiles {
             synchronized (lock) {
                 SecretName key = named(name);
                 store().write(name, value, passphrase);
+                forget(key);
+            }
+        }
+
+        byte[] take(String name) throws ProviderException {
+            synchronized (lock) {
+                named(name);
+                return store().take(name);
+            }
+        }
+
+        void put(String name, byte[] portable) throws ProviderException {
+            synchronized (lock) {
+                SecretName key = named(name);
+                store().put(name, portable);
                 forget(key);
             }
         }

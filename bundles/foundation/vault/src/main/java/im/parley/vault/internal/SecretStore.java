@@ -22,6 +22,15 @@ final class SecretStore {
     private static final byte[] MAGIC = "PVS1".getBytes(UTF_8);
     private static final int NODE = 0;
     private static final int USER = 1;
+    /** Under a passphrase, taken over from another vault: that vault's key lies before the rest. */
+    private static final int MOVED = 2;
+
+    private static final int KEY = 32;
+
+    /** First byte of a portable secret. */
+    private static final int PORTABLE_VALUE = 0;
+
+    private static final int PORTABLE_USER = 1;
     private static final int MAX_FILE = Secrets.MAX_BYTES + 4096;
 
     private final Path dir;
@@ -129,7 +138,7 @@ final class SecretStore {
             return null;
         }
         int flags = stored.length > 4 ? stored[4] : -1;
-        if (!name(key, stored).equals(name) || flags != NODE && flags != USER) {
+        if (!name(key, stored).equals(name) || flags < NODE || flags > MOVED) {
             throw VaultKeys.tampered("A secret lies in the place of another; restore it from a backup.");
         }
         try {
@@ -152,7 +161,7 @@ final class SecretStore {
         try {
             Stored stored = existing(name, key);
             Arrays.fill(stored.body, (byte) 0);
-            return stored.flags == USER;
+            return stored.flags != NODE;
         } finally {
             Arrays.fill(key, (byte) 0);
         }
@@ -169,7 +178,8 @@ final class SecretStore {
             if (userKey == null) {
                 throw locked();
             }
-            return Sealing.open(userKey, valueData(USER, name), stored.body, KdfCost.SALT + KdfCost.BYTES);
+            int moved = stored.flags == MOVED ? KEY : 0;
+            return Sealing.open(userKey, valueData(USER, name), stored.body, moved + KdfCost.SALT + KdfCost.BYTES);
         } catch (CipherException e) {
             // The outer layer was fine, so the secret was written anew since it was unlocked.
             throw locked();
@@ -193,10 +203,15 @@ final class SecretStore {
                 return null;
             }
             ByteBuffer in = ByteBuffer.wrap(stored.body);
+            byte[] sealedUnder = key.clone();
+            if (stored.flags == MOVED) {
+                in.get(sealedUnder);
+            }
             byte[] salt = new byte[KdfCost.SALT];
             in.get(salt);
             KdfCost stretch = KdfCost.read(in);
-            byte[] userKey = userKey(key, passphrase, salt, stretch);
+            byte[] userKey = userKey(sealedUnder, passphrase, salt, stretch);
+            Arrays.fill(sealedUnder, (byte) 0);
             try {
                 byte[] value = Sealing.open(userKey, valueData(USER, name), stored.body, in.position());
                 Arrays.fill(value, (byte) 0);
@@ -234,35 +249,79 @@ final class SecretStore {
             throw new ProviderException(
                     Kind.REJECTED, "secret.too-large", "A secret has at most " + Secrets.MAX_BYTES + " bytes.");
         }
-        int flags = passphrase == null ? NODE : USER;
         byte[] key = key();
         byte[] body = value;
         try {
             if (passphrase != null) {
                 byte[] salt = sealing.bytes(KdfCost.SALT);
                 byte[] userKey = userKey(key, passphrase, salt, cost);
-                byte[] sealed = sealing.seal(userKey, valueData(flags, name), value);
+                byte[] sealed = sealing.seal(userKey, valueData(USER, name), value);
                 Arrays.fill(userKey, (byte) 0);
                 ByteBuffer out = ByteBuffer.allocate(KdfCost.SALT + KdfCost.BYTES + sealed.length)
                         .put(salt);
                 cost.write(out);
                 body = out.put(sealed).array();
             }
-            byte[] sealedName = sealing.seal(key, nameData(flags), name.getBytes(UTF_8));
-            byte[] sealedBody = sealing.seal(key, valueData(flags, name), body);
-            byte[] content = ByteBuffer.allocate(7 + sealedName.length + sealedBody.length)
-                    .put(MAGIC)
-                    .put((byte) flags)
-                    .putShort((short) sealedName.length)
-                    .put(sealedName)
-                    .put(sealedBody)
-                    .array();
-            PrivateFiles.run("write a secret", () -> {
-                PrivateFiles.directory(dir);
-                PrivateFiles.replace(file(name), content);
-            });
+            store(name, passphrase == null ? NODE : USER, key, body);
         } finally {
             Arrays.fill(key, (byte) 0);
+        }
+    }
+
+    private void store(String name, int flags, byte[] key, byte[] body) throws ProviderException {
+        byte[] sealedName = sealing.seal(key, nameData(flags), name.getBytes(UTF_8));
+        byte[] sealedBody = sealing.seal(key, valueData(flags, name), body);
+        byte[] content = ByteBuffer.allocate(7 + sealedName.length + sealedBody.length)
+                .put(MAGIC)
+                .put((byte) flags)
+                .putShort((short) sealedName.length)
+                .put(sealedName)
+                .put(sealedBody)
+                .array();
+        PrivateFiles.run("write a secret", () -> {
+            PrivateFiles.directory(dir);
+            PrivateFiles.replace(file(name), content);
+        });
+    }
+
+    /** See {@link im.parley.vault.SecretArchive#take}. */
+    byte[] take(String name) throws ProviderException {
+        byte[] key = key();
+        Stored stored = null;
+        try {
+            stored = existing(name, key);
+            byte[] before = stored.flags == USER ? key : new byte[0];
+            return ByteBuffer.allocate(1 + before.length + stored.body.length)
+                    .put((byte) (stored.flags == NODE ? PORTABLE_VALUE : PORTABLE_USER))
+                    .put(before)
+                    .put(stored.body)
+                    .array();
+        } finally {
+            Arrays.fill(key, (byte) 0);
+            if (stored != null) {
+                Arrays.fill(stored.body, (byte) 0);
+            }
+        }
+    }
+
+    /** See {@link im.parley.vault.SecretArchive#put}. */
+    void put(String name, byte[] portable) throws ProviderException {
+        boolean value = portable.length > 0 && portable[0] == PORTABLE_VALUE;
+        boolean user =
+                portable.length > KEY + KdfCost.SALT + KdfCost.BYTES + Sealing.OVERHEAD && portable[0] == PORTABLE_USER;
+        if (!value && !user) {
+            throw new ProviderException(
+                    Kind.REJECTED,
+                    "secret.not-portable",
+                    "That is no secret of another vault that this version can take over.");
+        }
+        byte[] key = key();
+        byte[] body = Arrays.copyOfRange(portable, 1, portable.length);
+        try {
+            store(name, value ? NODE : MOVED, key, body);
+        } finally {
+            Arrays.fill(key, (byte) 0);
+            Arrays.fill(body, (byte) 0);
         }
     }
 

@@ -32,6 +32,8 @@
  *         body = value                                         if flags = 0
  *         body = salt[16], memory KiB u32, passes u8, lanes u8, if flags = 1
  *                nonce[24] seal(HKDF-Extract(Argon2id(passphrase), secret key), value; same aad)
+ *         body = key[32], then as above with that key            if flags = 2: taken over from another vault,
+ *                                                                inner aad as if flags = 1
  * buckets 128 bytes for the head, then 128 for each slot, numbered from 0; zeros to their ends
  *         head = "PVB1" id[16] nonce[24] seal(buckets key, "buckets"; aad = "PVB1" id)
  *         slot = state u8, serial u64, nonce[24] seal(buckets key, body; aad = "PVB1" id, slot u64, state, serial)
