@@ -11,6 +11,7 @@ import im.parley.slot.SecretsSource;
 import im.parley.slot.Slot;
 import im.parley.vault.SealedSpace;
 import im.parley.vault.SealedSpaces;
+import im.parley.vault.SpaceArchive;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.List;
@@ -128,6 +129,24 @@ public final class LeasedSpaces implements SealedSpaces {
         } finally {
             held.use.writeLock().unlock();
         }
+    }
+
+    /** As {@link SpaceArchive#read}, for a space that has a key. */
+    void readTo(SpaceId id, SpaceArchive.Reader reader) throws ProviderException {
+        new Sealed(id, held(id)).raw(tx -> {
+            reader.begin();
+            tx.readTo(reader);
+        });
+    }
+
+    /** Puts records that {@link #readTo} showed, in one transaction. */
+    void fill(SpaceId id, SpaceArchive.Source records) throws ProviderException {
+        new Sealed(id, held(id)).raw(tx -> records.readTo(tx::put));
+    }
+
+    @FunctionalInterface
+    private interface Raw {
+        void run(SealedTx tx) throws ProviderException;
     }
 
     private void finishDestroy(SpaceId id) throws ProviderException {
@@ -278,6 +297,13 @@ public final class LeasedSpaces implements SealedSpaces {
             } finally {
                 held.use.readLock().unlock();
             }
+        }
+
+        void raw(Raw work) throws ProviderException {
+            transact(tx -> {
+                work.run((SealedTx) tx);
+                return Boolean.TRUE;
+            });
         }
 
         private <R extends @Nullable Object> R transact(Work<R> work, Keys keys, Buckets.@Nullable Call call)

@@ -5,6 +5,7 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.Space;
 import im.parley.vault.RecordKey;
 import im.parley.vault.SealedSpace;
+import im.parley.vault.SpaceArchive;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -13,6 +14,9 @@ import org.jspecify.annotations.Nullable;
 
 /** One run of a transaction: hashes keys, seals and opens values. Not thread-safe. */
 final class SealedTx implements SealedSpace.Tx {
+    /** Values have up to 1 MiB, and most have a few hundred bytes. */
+    private static final int PAGE = 64;
+
     private static final int MAX_PLAINTEXT = Space.MAX_VALUE_BYTES - 64;
 
     private final SpaceKeys keys;
@@ -77,6 +81,47 @@ final class SealedTx implements SealedSpace.Tx {
                             + " came over the network can be fetched again.");
         }
         return new Plain(value, bucket);
+    }
+
+    /** Every record in the order of keys, so that who has the space's key alone can open it. */
+    void readTo(SpaceArchive.Reader reader) throws ProviderException {
+        byte[] from = {0};
+        List<Space.Entry> entries;
+        do {
+            entries = tx.range(from, null, false, PAGE);
+            for (Space.Entry entry : entries) {
+                byte[] last = entry.key();
+                from = Arrays.copyOf(last, last.length + 1);
+                if (last[0] == RecordKey.VAULT_TABLE) {
+                    continue;
+                }
+                if (SpaceKeys.bucketOf(entry.value()) == null) {
+                    reader.record(entry.key(), entry.value());
+                    continue;
+                }
+                Plain plain = open(entry.key(), entry.value());
+                if (plain != null) {
+                    reader.record(entry.key(), keys.portable(last, entry.value(), plain.value, plain.bucket));
+                }
+            }
+        } while (entries.size() == PAGE);
+    }
+
+    /** Puts a record that {@link #readTo} showed. */
+    void put(byte[] stored, byte[] portable) throws ProviderException {
+        long bucket = SpaceKeys.portableBucket(portable);
+        if (bucket == 0) {
+            tx.put(stored, portable);
+        } else {
+            byte[] value = keys.openPortable(stored, portable);
+            if (value == null) {
+                throw new ProviderException(
+                        Kind.CORRUPT, "store.tampered", "A record of the backup is not what was written.");
+            }
+            Buckets.Opened under = buckets().sealing(bucket);
+            tx.put(stored, keys.seal(stored, value, under.ref(), under.key()));
+        }
+        changes = true;
     }
 
     private @Nullable Plain read(byte[] stored) throws ProviderException {

@@ -7,6 +7,7 @@ import im.parley.cipher.CipherException;
 import im.parley.cipher.Hkdf;
 import im.parley.cipher.HmacSha256;
 import im.parley.cipher.Utf8;
+import im.parley.cipher.XChaCha20Poly1305;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.Arrays;
@@ -20,12 +21,18 @@ import org.jspecify.annotations.Nullable;
  * record value  version u8 = 1, nonce[24], XChaCha20-Poly1305(value key, plaintext; aad = version, u16 space id, record key)
  * in a bucket   head = version u8 = 2, slot u32, serial u64, HMAC-SHA256(head key, the three, u16 space id, record key)[0..8],
  *               nonce[24], XChaCha20-Poly1305(bucket key, plaintext; aad = head, u16 space id, record key)
+ * for a backup  head = version u8 = 3, bucket u64,
+ *               nonce = HMAC-SHA256(head key, head, value as it was kept)[0..24],
+ *               XChaCha20-Poly1305(value key, plaintext; aad = head, u16 space id, record key)
  * bucket key    HMAC-SHA256(secret of the slot, "parley-space-1/bucket", value key)
  * </pre>
  */
 final class SpaceKeys {
     static final byte VERSION = 1;
     static final byte IN_BUCKET = 2;
+    /** Of a bucket, and without its secret: in no store. */
+    static final byte PORTABLE = 3;
+
     static final int KEY = 32;
     /** Table byte and hashed name. */
     static final int PREFIX = 17;
@@ -33,6 +40,7 @@ final class SpaceKeys {
     private static final byte[] HEAD = {VERSION};
     private static final int BUCKET_REF = 1 + Integer.BYTES + Long.BYTES;
     private static final int BUCKET_HEAD = BUCKET_REF + 8;
+    private static final int PORTABLE_HEAD = 1 + Long.BYTES;
     private static final byte[] BUCKET = "parley-space-1/bucket".getBytes(UTF_8);
 
     private final SpaceId id;
@@ -145,6 +153,36 @@ final class SpaceKeys {
         } catch (CipherException e) {
             return null;
         }
+    }
+
+    /**
+     * A value of a bucket that does not need the bucket's secret; the same for the same kept value, so that a backup sees that
+     * nothing changed.
+     *
+     * @param kept as it lies in the store
+     */
+    byte[] portable(byte[] key, byte[] kept, byte[] value, long bucket) {
+        byte[] head =
+                ByteBuffer.allocate(PORTABLE_HEAD).put(PORTABLE).putLong(bucket).array();
+        byte[] nonce = Arrays.copyOf(HmacSha256.mac(headKey, head, kept), XChaCha20Poly1305.NONCE);
+        byte[] sealed = XChaCha20Poly1305.seal(valueKey, nonce, data(head, key), value);
+        return ByteBuffer.allocate(head.length + nonce.length + sealed.length)
+                .put(head)
+                .put(nonce)
+                .put(sealed)
+                .array();
+    }
+
+    /** The bucket of a portable value; 0 if it is none. */
+    static long portableBucket(byte[] sealed) {
+        return sealed.length < PORTABLE_HEAD || sealed[0] != PORTABLE
+                ? 0
+                : ByteBuffer.wrap(sealed, 1, Long.BYTES).getLong();
+    }
+
+    /** As {@link #open(byte[], byte[])}, for a portable value. */
+    byte @Nullable [] openPortable(byte[] key, byte[] sealed) {
+        return open(valueKey, Arrays.copyOf(sealed, PORTABLE_HEAD), key, sealed);
     }
 
     /** What seals values of a bucket; the caller overwrites it. */

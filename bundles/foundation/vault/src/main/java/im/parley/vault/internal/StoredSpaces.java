@@ -9,14 +9,20 @@ import im.parley.api.storage.SpaceId;
 import im.parley.slot.Lease;
 import im.parley.slot.SecretsSource;
 import im.parley.slot.Slot;
+import im.parley.vault.SealedSpaces;
 import im.parley.vault.SpaceArchive;
 import java.lang.reflect.InvocationTargetException;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.List;
-import org.osgi.framework.BundleContext;
+import org.jspecify.annotations.Nullable;
 import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
+import org.osgi.service.component.annotations.ReferenceCardinality;
+import org.osgi.service.component.annotations.ReferencePolicy;
+import org.osgi.service.component.annotations.ReferencePolicyOption;
 import org.osgi.service.component.runtime.ServiceComponentRuntime;
 import org.osgi.service.component.runtime.dto.ComponentDescriptionDTO;
 import org.osgi.util.promise.Promise;
@@ -24,14 +30,15 @@ import org.osgi.util.promise.Promise;
 /** Spaces beneath {@link LeasedSpaces}: what the store holds and which keys belong to it, without opening any record. */
 @Component(name = "im.parley.vault.archive", service = SpaceArchive.class)
 public final class StoredSpaces implements SpaceArchive {
-    /** Values have up to 1 MiB, and most have a few hundred bytes. */
-    private static final int PAGE = 64;
-
     private static final byte[] FIRST = {0};
 
     private final Slot<RecordStore> slot;
+    private final SecretsSource source;
+    private final BucketFiles files;
+    private final SecureRandom random;
     private final Secrets secrets;
     private final Users users;
+    private volatile @Nullable LeasedSpaces live;
 
     /** Those who hold sealed spaces. */
     interface Users {
@@ -43,17 +50,36 @@ public final class StoredSpaces implements SpaceArchive {
 
     @Activate
     public StoredSpaces(
-            BundleContext context,
             @Reference(target = "(parley.slot=storage.records)") Slot<RecordStore> slot,
             @Reference SecretsSource secrets,
+            @Reference BucketFiles files,
+            @Reference SecureRandom random,
             @Reference ServiceComponentRuntime components) {
-        this(slot, secrets, new Components(context, components));
+        this(slot, secrets, files, random, new Components(components));
     }
 
-    StoredSpaces(Slot<RecordStore> slot, SecretsSource secrets, Users users) {
+    StoredSpaces(Slot<RecordStore> slot, SecretsSource source, BucketFiles files, SecureRandom random, Users users) {
         this.slot = slot;
-        this.secrets = secrets.secretsFor(LeasedSpaces.INSTANCE);
+        this.source = source;
+        this.files = files;
+        this.random = random;
+        this.secrets = source.secretsFor(LeasedSpaces.INSTANCE);
         this.users = users;
+    }
+
+    /** Reads go through those spaces that everybody uses: one alone may look into the secrets of buckets. */
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    void use(SealedSpaces spaces) {
+        live = spaces instanceof LeasedSpaces leased ? leased : null;
+    }
+
+    void unuse(SealedSpaces spaces) {
+        if (live == spaces) {
+            live = null;
+        }
     }
 
     @Override
@@ -71,27 +97,18 @@ public final class StoredSpaces implements SpaceArchive {
     @Override
     public byte[] read(SpaceId id, Reader reader) throws ProviderException {
         byte[] before = key(id);
-        try (Lease<RecordStore> lease = slot.acquire()) {
-            lease.get().open(id).transact(tx -> {
-                reader.begin();
-                byte[] from = FIRST;
-                while (true) {
-                    List<Space.Entry> entries = tx.range(from, null, false, PAGE);
-                    for (Space.Entry entry : entries) {
-                        reader.record(entry.key(), entry.value());
-                    }
-                    if (entries.size() < PAGE) {
-                        return Boolean.TRUE;
-                    }
-                    byte[] last = entries.get(entries.size() - 1).key();
-                    from = Arrays.copyOf(last, last.length + 1);
-                }
-            });
-        } catch (ProviderException e) {
-            throw LeasedSpaces.atBorder(e);
+        LeasedSpaces spaces = live;
+        if (before.length == 0) {
+            reader.begin();
+            return before;
         }
+        if (spaces == null) {
+            throw new ProviderException(
+                    Kind.UNAVAILABLE, "vault.no-spaces", "The spaces are not there at the moment. Try again.");
+        }
+        spaces.readTo(id, reader);
         byte[] after = key(id);
-        boolean same = Arrays.equals(before, after);
+        boolean same = MessageDigest.isEqual(before, after);
         Arrays.fill(after, (byte) 0);
         if (same) {
             return before;
@@ -130,6 +147,8 @@ public final class StoredSpaces implements SpaceArchive {
         @Override
         public void clear(SpaceId id) throws ProviderException {
             secrets.delete(LeasedSpaces.keyName(id));
+            SlotFile secretsOfBuckets = files.file(id);
+            PrivateFiles.run("destroy the secrets of buckets", secretsOfBuckets::erase);
             try (Lease<RecordStore> lease = slot.acquire()) {
                 lease.get().destroy(id);
             } catch (ProviderException e) {
@@ -148,10 +167,12 @@ public final class StoredSpaces implements SpaceArchive {
             }
             // The key first: records without a key are a fault, a key without records is a new space.
             secrets.write(LeasedSpaces.keyName(id), key, null);
-            inTransaction(id, tx -> {
-                records.readTo(tx::put);
-                return Boolean.TRUE;
-            });
+            LeasedSpaces alone = new LeasedSpaces(slot, source, files, random);
+            try {
+                alone.fill(id, records);
+            } finally {
+                alone.deactivate();
+            }
         }
 
         private boolean inTransaction(SpaceId id, Space.Work<Boolean> work) throws ProviderException {
@@ -164,7 +185,7 @@ public final class StoredSpaces implements SpaceArchive {
     }
 
     /** Everybody who holds sealed spaces got them from one component; without it they are gone, with it they start anew. */
-    private record Components(BundleContext context, ServiceComponentRuntime runtime) implements Users {
+    private record Components(ServiceComponentRuntime runtime) implements Users {
         @Override
         public void sendAway() throws ProviderException {
             await(runtime.disableComponent(description()));
@@ -175,8 +196,12 @@ public final class StoredSpaces implements SpaceArchive {
             await(runtime.enableComponent(description()));
         }
 
-        private ComponentDescriptionDTO description() {
-            return runtime.getComponentDescriptionDTO(context.getBundle(), LeasedSpaces.NAME);
+        private ComponentDescriptionDTO description() throws ProviderException {
+            return runtime.getComponentDescriptionDTOs().stream()
+                    .filter(description -> description.name.equals(LeasedSpaces.NAME))
+                    .findFirst()
+                    .orElseThrow(() -> new ProviderException(
+                            Kind.INTERNAL, "vault.spaces-stuck", "There is no component " + LeasedSpaces.NAME + "."));
         }
 
         private static void await(Promise<Void> done) throws ProviderException {

@@ -1,8 +1,10 @@
 package im.parley.vault.internal;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -17,6 +19,7 @@ import im.parley.vault.SpaceArchive;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -48,12 +51,14 @@ class StoredSpacesTest {
                     unset -> null,
                     new KdfCost(64, 1, 1));
             spaces = new LeasedSpaces(store, vault, random);
-            archive = new StoredSpaces(store, vault, this);
+            archive = new StoredSpaces(store, vault, vault, random, this);
+            archive.use(spaces);
         }
 
         @Override
         public void sendAway() {
             away++;
+            archive.unuse(spaces);
             spaces.deactivate();
         }
 
@@ -61,6 +66,7 @@ class StoredSpacesTest {
         public void callBack() {
             away--;
             spaces = new LeasedSpaces(store, vault, random);
+            archive.use(spaces);
         }
     }
 
@@ -190,5 +196,39 @@ class StoredSpacesTest {
                 "secret.not-portable",
                 assertThrows(ProviderException.class, () -> fresh.vault.put(KEYS, "x", new byte[] {2, 3}))
                         .code());
+    }
+
+    @Test
+    void whatIsInBucketsComesBackInBucketsAndWhatWasShreddedDoesNot() throws Exception {
+        Node from = new Node("from");
+        from.spaces.open(ID).update(tx -> {
+            tx.put(RecordKey.of(21, "alice", 1), bytes("stays"), 7);
+            tx.put(RecordKey.of(21, "alice", 2), bytes("goes"), 8);
+            tx.put(RecordKey.of(21, "alice", 3), bytes("plain"));
+        });
+        Copy first = new Copy();
+        Arrays.fill(from.archive.read(ID, first), (byte) 0);
+        Copy again = new Copy();
+        Arrays.fill(from.archive.read(ID, again), (byte) 0);
+        assertEquals(first.rows.size(), again.rows.size());
+        for (byte[] key : first.rows.keySet()) {
+            assertArrayEquals(first.rows.get(key), again.rows.get(key), "what did not change is the same in a backup");
+        }
+        from.spaces.open(ID).update(tx -> tx.shred(8));
+        Copy copy = new Copy();
+        byte[] key = from.archive.read(ID, copy);
+        assertEquals(2, copy.rows.size());
+
+        Node to = new Node("to");
+        to.archive.replace(target -> target.fill(ID, key, copy::readTo));
+        to.spaces.open(ID).update(tx -> {
+            SealedSpace.Item stays = requireNonNull(tx.item(RecordKey.of(21, "alice", 1)));
+            assertArrayEquals(bytes("stays"), stays.value());
+            assertEquals(7, stays.bucket());
+            assertArrayEquals(bytes("plain"), tx.get(RecordKey.of(21, "alice", 3)));
+            assertNull(tx.get(RecordKey.of(21, "alice", 2)));
+            tx.shred(7);
+        });
+        to.spaces.open(ID).update(tx -> assertNull(tx.get(RecordKey.of(21, "alice", 1))));
     }
 }
