@@ -46,6 +46,7 @@ class FloorsTest {
                 "im.parley.relayclient.RelayClient",
                 "im.parley.http.HttpRoute",
                 "im.parley.files.http.internal.FileServer",
+                "im.parley.backup.Backups",
                 "im.parley.launcher.Parley",
                 "im.parley.cli.Main")) {
             assertTrue(house.contain(name), name + " was not read: the checks would prove nothing");

@@ -15,6 +15,7 @@ import java.util.Objects;
  * <tr><td>{@code crypto.bad-padding}</td><td>authentic, but its length prefix does not fit</td></tr>
  * <tr><td>{@code crypto.bad-unicode}</td><td>not UTF-8, or a lone surrogate</td></tr>
  * <tr><td>{@code crypto.too-large}</td><td>above {@link Nip44#MAX_PLAINTEXT}</td></tr>
+ * <tr><td>{@code key.weak-passphrase}</td><td>a few guesses find it, see {@link Passphrase}</td></tr>
  * <tr><td>{@code crypto.empty}</td><td>NIP-44 has no empty message</td></tr>
  * </table>
  */
