@@ -26,6 +26,10 @@ final class Exit {
         if (code.equals("session.locked")) {
             return LOCKED;
         }
+        if (code.equals("backup.damaged")) {
+            // Of a disk elsewhere: no fault of this node.
+            return REFUSED;
+        }
         return switch (kind.toLowerCase(Locale.ROOT)) {
             case "unavailable", "timeout", "exhausted" -> UNAVAILABLE;
             case "internal", "corrupt" -> BUG;

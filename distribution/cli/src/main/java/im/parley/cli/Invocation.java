@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 class Invocation {
     private static final String COMMAND = "./parley ";
     private static final Set<String> GROUPS =
-            Set.of("pin", "identity", "contact", "relay", "audit", "plugin", "stack", "trust");
+            Set.of("pin", "identity", "contact", "relay", "audit", "plugin", "stack", "trust", "backup");
     private static final Path STANDARD_OUTPUT = Path.of("/proc/self/fd/1");
     private static final int USUAL_WIDTH = 80;
 

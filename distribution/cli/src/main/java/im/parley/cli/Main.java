@@ -112,6 +112,15 @@ public final class Main {
         commands.put("ledger", () -> new CommandLine(new LedgerCommand(invocation)));
         commands.put("egress", () -> new CommandLine(new EgressCommand(invocation)));
         commands.put("drops", () -> new CommandLine(new DropsCommand(invocation)));
+        commands.put(
+                "backup",
+                () -> new CommandLine(new BackupGroup())
+                        .addSubcommand(new BackupCommands.Now(invocation))
+                        .addSubcommand(new BackupCommands.ListAll(invocation))
+                        .addSubcommand(new BackupCommands.Verify(invocation))
+                        .addSubcommand(new BackupCommands.Prune(invocation))
+                        .addSubcommand(new BackupCommands.Schedule(invocation)));
+        commands.put("restore", () -> new CommandLine(new BackupCommands.Restore(invocation)));
         commands.put("slots", () -> new CommandLine(new SlotsCommand(invocation)));
         commands.put("swap", () -> new CommandLine(new SwapCommands.Swap(invocation)));
         commands.put("undo", () -> new CommandLine(new SwapCommands.Undo(invocation)));
@@ -225,6 +234,9 @@ public final class Main {
 
     @Command(name = "contact", description = "Whom you know: add, list and block people.")
     private static final class ContactGroup extends Group {}
+
+    @Command(name = "backup", description = "Sealed copies of your messages and keys in a directory.")
+    private static final class BackupGroup extends Group {}
 
     @Command(name = "audit", description = "The log of what was done to this node, and whether it is whole.")
     private static final class AuditGroup extends Group {}

@@ -172,8 +172,9 @@ final class NodeClient implements AutoCloseable {
         return call(method, params, secrets, ANSWER_WITHIN);
     }
 
-    private Map<String, Object> call(
-            String method, Map<String, Object> params, Map<String, char[]> secrets, Duration limit) throws Failure {
+    /** As {@link #call(String, Map, Map)}, for what takes longer. */
+    Map<String, Object> call(String method, Map<String, Object> params, Map<String, char[]> secrets, Duration limit)
+            throws Failure {
         long id = ++lastId;
         try {
             Duration patience = limit;

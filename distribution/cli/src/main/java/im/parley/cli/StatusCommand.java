@@ -11,8 +11,8 @@ import picocli.CommandLine.Command;
 @Command(
         name = "status",
         description =
-                "Whether the node runs, where it listens, how its relays and messages are. With --json, relays and ledger"
-                        + " are null while the session is locked.")
+                "Whether the node runs, where it listens, how its relays and messages are. With --json, relays, ledger"
+                        + " and backups are null while the session is locked.")
 final class StatusCommand extends BaseCommand {
     StatusCommand(Invocation invocation) {
         super(invocation);
@@ -42,6 +42,7 @@ final class StatusCommand extends BaseCommand {
                     .append('\n');
             result.put("relays", null);
             result.put("ledger", null);
+            result.put("backups", null);
             if (Answer.flag(session, "locked")) {
                 text.append(advice("Next: ./parley unlock\n"));
             } else if (Answer.texts(status, "features").contains("personal")) {
@@ -50,6 +51,9 @@ final class StatusCommand extends BaseCommand {
                 result.put("relays", relays);
                 result.put("ledger", ledger);
                 text.append("  ledger   ").append(LedgerCommand.totals(ledger)).append('\n');
+                Map<String, Object> backups = client.call("backup.plans", Map.of());
+                result.put("backups", backups);
+                text.append(BackupCommands.overview(backups));
                 text.append(advice(RelayCommands.overview(relays)));
             }
             show(result, text.toString());

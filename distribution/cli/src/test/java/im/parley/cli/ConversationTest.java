@@ -633,13 +633,14 @@ class ConversationTest {
         try (FakeNode node = new FakeNode(data)) {
             node.on("node.status", STATUS.formatted(false))
                     .on("relay.list", relays(""))
-                    .on("ledger.get", ledger());
+                    .on("ledger.get", ledger())
+                    .on("backup.plans", "\"result\":{\"plans\":[]}");
             assertEquals(Exit.OK, terminal.run("status", "--json"));
             List<String> open = members(terminal.out());
             node.on("node.status", STATUS.formatted(true));
             assertEquals(Exit.OK, terminal.run("status", "--json"));
             assertEquals(open, members(terminal.out()));
-            assertTrue(terminal.out().contains("\"relays\":null,\"ledger\":null"), terminal.out());
+            assertTrue(terminal.out().contains("\"relays\":null,\"ledger\":null,\"backups\":null"), terminal.out());
         }
     }
 

@@ -352,6 +352,7 @@ public final class Schema {
         Schema schema = new Schema();
         schema.declareNode();
         schema.declareIdentities();
+        schema.declareBackups();
         schema.declareMessages();
         schema.declareChats();
         schema.declareOperation();
@@ -779,6 +780,140 @@ public final class Schema {
                 optional("receipts", Type.FLAG, "on or off"),
                 optional("typing", Type.FLAG, "on or off"),
                 ACCOUNT_PARAM);
+    }
+
+    private void declareBackups() {
+        Shape snapshots = listOf(object(
+                "number", NUMBER,
+                "createdAt", NUMBER.described("epoch milliseconds; 0 if it does not open"),
+                "records", NUMBER,
+                "chunks", NUMBER,
+                "whole", FLAG));
+        Shape plans = object(
+                "plans",
+                listOf(object(
+                        "directory", TEXT,
+                        "seconds", NUMBER.described("between two; 0 if none is made by itself"),
+                        "keep", NUMBER.described("0 for all"),
+                        "lastNumber", NUMBER,
+                        "lastAt", NUMBER.described("epoch milliseconds; 0 for never"),
+                        "nextAt", NUMBER.described("epoch milliseconds; 0 for never"),
+                        "problem", TEXT.described("why the last one was not made; empty if it was"))));
+        Method.Param directory = required("directory", Type.TEXT, "from the root");
+        Method.Param passphrase =
+                optional("passphrase", Type.SECRET, "left out where this node knows the key; see backup.look");
+        List<String> general = List.of(
+                "backup.not-a-backup",
+                "backup.bad-directory",
+                "backup.inside-data",
+                "backup.too-new",
+                "backup.passphrase-needed",
+                "backup.wrong-passphrase",
+                "backup.locked",
+                "backup.busy",
+                "backup.damaged",
+                "backup.io-error");
+        add(
+                Access.USER,
+                false,
+                "backup.look",
+                "What a directory is: new, remembered (this node knows its key) or foreign (its passphrase is needed).",
+                "The directory was not looked at",
+                object("place", TEXT),
+                general,
+                directory);
+        add(
+                Access.USER,
+                false,
+                "backup.key",
+                "Makes up a passphrase that nobody guesses; it is kept nowhere.",
+                "No key was made up",
+                object("key", TEXT));
+        add(
+                Access.USER,
+                false,
+                "backup.run",
+                "Makes a snapshot; an absent or empty directory becomes a backup.",
+                "The backup was not made",
+                object(
+                        "number", NUMBER,
+                        "records", NUMBER,
+                        "spaces", NUMBER,
+                        "chunks", NUMBER,
+                        "written", NUMBER.described("chunks that were not there yet"),
+                        "bytesWritten", NUMBER,
+                        "pauseMillis", NUMBER.described("for which writers waited at most")),
+                joined(general, codes("key.weak-passphrase")),
+                directory,
+                passphrase);
+        add(
+                Access.USER,
+                false,
+                "backup.list",
+                "The snapshots in a directory, newest first.",
+                "The backups were not listed",
+                object("snapshots", snapshots),
+                general,
+                directory,
+                passphrase);
+        add(
+                Access.USER,
+                false,
+                "backup.plans",
+                "The directories that this node knows the key of, and what is made there by itself.",
+                "The backups were not listed",
+                plans);
+        add(
+                Access.USER,
+                false,
+                "backup.verify",
+                "Reads and opens everything in a directory.",
+                "The backup was not verified",
+                object("snapshots", snapshots, "chunks", NUMBER, "damaged", listOf(TEXT)),
+                general,
+                directory,
+                passphrase);
+        add(
+                Access.USER,
+                false,
+                "backup.prune",
+                "Removes all but the newest snapshots.",
+                "Nothing or not everything was removed",
+                object("snapshots", NUMBER.described("removed"), "kept", NUMBER, "chunks", NUMBER.described("removed")),
+                general,
+                directory,
+                passphrase,
+                required("keep", Type.NUMBER, "1 or more"));
+        add(
+                Access.USER,
+                false,
+                "backup.schedule",
+                "Makes snapshots by itself from now on, the first at once.",
+                "The plan was not changed",
+                plans,
+                joined(general, codes("key.weak-passphrase", "backup.bad-interval")),
+                directory,
+                passphrase,
+                required("seconds", Type.NUMBER, "between two; 0 to stop"),
+                optional("keep", Type.NUMBER, "how many stay; all if left out"));
+        add(
+                Access.USER,
+                false,
+                "backup.restore",
+                "Brings a snapshot back into this node, which must have neither identities nor records.",
+                "The backup was not brought back",
+                object("number", NUMBER, "createdAt", NUMBER, "records", NUMBER, "identities", NUMBER),
+                joined(general, codes("restore.not-empty", "restore.no-place", "backup.no-snapshot")),
+                directory,
+                passphrase,
+                optional("snapshot", Type.NUMBER, "the newest if left out"));
+        add(
+                Access.USER,
+                true,
+                "backup.progress",
+                "How far a backup, a verification or a restore is.",
+                "Nothing is known about it",
+                object("phase", TEXT.described("empty if nothing is done"), "done", NUMBER, "total", NUMBER));
     }
 
     private void declareMessages() {

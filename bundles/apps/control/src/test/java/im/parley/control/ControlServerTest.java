@@ -15,6 +15,7 @@ import im.parley.api.event.Event;
 import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.Scope;
 import im.parley.control.methods.ChatMethods;
+import im.parley.control.methods.BackupMethods;
 import im.parley.control.methods.EgressMethods;
 import im.parley.control.methods.MessengerMethods;
 import im.parley.control.methods.RelayMethods;
@@ -143,6 +144,7 @@ class ControlServerTest {
                 new MessengerMethods(
                         messenger, conversations, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
                 new ChatMethods(conversations),
+                new BackupMethods(new FakeBackups()),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters(), new TwoEvents()),
                 new SlotMethods(new OneSwap()),
@@ -303,6 +305,16 @@ class ControlServerTest {
                     Map.entry("egress.log", "{}"),
                     Map.entry("identity.import", "{\"name\":\"dave\",\"key\":\"nsec1x\"}"),
                     Map.entry("identity.export", "{\"name\":\"alice\",\"password\":\"a long enough one\"}"),
+                    Map.entry("backup.look", "{\"directory\":\"/b\"}"),
+                    Map.entry("backup.key", "{}"),
+                    Map.entry("backup.run", "{\"directory\":\"/b\",\"passphrase\":\"x\"}"),
+                    Map.entry("backup.list", "{\"directory\":\"/b\"}"),
+                    Map.entry("backup.plans", "{}"),
+                    Map.entry("backup.verify", "{\"directory\":\"/b\"}"),
+                    Map.entry("backup.prune", "{\"directory\":\"/b\",\"keep\":3}"),
+                    Map.entry("backup.schedule", "{\"directory\":\"/b\",\"seconds\":3600,\"keep\":3}"),
+                    Map.entry("backup.restore", "{\"directory\":\"/b\",\"snapshot\":2}"),
+                    Map.entry("backup.progress", "{}"),
                     Map.entry("slots.list", "{}"),
                     Map.entry("slots.swap", "{\"slot\":\"curve\",\"instance\":\"b~main\",\"why\":\"trial\"}"),
                     Map.entry("slots.undo", "{}"),
@@ -352,6 +364,14 @@ class ControlServerTest {
             client.ask("message.send", "{\"to\":\"bob\",\"text\":\"x\"}");
             assertEquals(
                     "message.event", requireNonNull(quiet.hear()).path("method").asText());
+        }
+    }
+
+    @Test
+    void aBackupDirectoryIsNamedFromTheRoot() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            assertEquals("backup.bad-directory", code(client.ask("backup.look", "{\"directory\":\"b\"}")));
+            assertEquals("backup.bad-directory", code(client.ask("backup.look", "{\"directory\":\"/\\u0000\"}")));
         }
     }
 

@@ -31,6 +31,9 @@ public interface Backups {
         FOREIGN
     }
 
+    /** A passphrase of 200 random bits in eight groups of five, for whoever wants none of her own. It is kept nowhere. */
+    String recoveryKey();
+
     Place look(Path directory) throws ProviderException;
 
     /**

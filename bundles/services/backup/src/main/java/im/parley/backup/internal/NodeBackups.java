@@ -57,6 +57,12 @@ public final class NodeBackups implements Backups {
     /** A machine that slept, or whose clock was set, is noticed after this. */
     private static final Duration LOOK = Duration.ofMinutes(10);
 
+    /** Without those that are taken for others. */
+    private static final String LETTERS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+    private static final int RECOVERY_KEY = 40;
+    private static final int GROUP = 5;
+
     /** What is backed up. */
     @ObjectClassDefinition(name = "Parley backup", description = "What belongs into the backups of a personal node.")
     public @interface Config {
@@ -215,6 +221,15 @@ public final class NodeBackups implements Backups {
         byte[] written = plan.write();
         own.write(SavedPlan.PREFIX + plan.id(), written, null);
         Arrays.fill(written, (byte) 0);
+    }
+
+    @Override
+    public String recoveryKey() {
+        StringBuilder key = new StringBuilder();
+        for (int i = 0; i < RECOVERY_KEY; i++) {
+            key.append(i > 0 && i % GROUP == 0 ? "-" : "").append(LETTERS.charAt(random.nextInt(LETTERS.length())));
+        }
+        return key.toString();
     }
 
     @Override
