@@ -549,7 +549,11 @@ public final class NodeBackups implements Backups {
         } catch (ProviderException | RuntimeException e) {
             LOG.error("Backups that are due could not be looked at: {}", e.toString());
         }
-        if (timer != null && !timer.isShutdown() && !wait.isZero()) {
+        // Whoever changed a plan meanwhile has armed it already.
+        if (timer != null
+                && !timer.isShutdown()
+                && !wait.isZero()
+                && timer.getQueue().isEmpty()) {
             timer.schedule(this::tick, Math.min(wait.toMillis(), LOOK.toMillis()), TimeUnit.MILLISECONDS);
         }
     }
