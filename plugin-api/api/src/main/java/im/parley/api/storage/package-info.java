@@ -3,6 +3,6 @@
  * record store sees is already sealed.
  */
 @org.osgi.annotation.bundle.Export
-@org.osgi.annotation.versioning.Version("0.1.0")
+@org.osgi.annotation.versioning.Version("0.2.0")
 @org.jspecify.annotations.NullMarked
 package im.parley.api.storage;

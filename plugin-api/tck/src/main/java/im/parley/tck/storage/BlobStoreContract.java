@@ -81,11 +81,13 @@ public abstract class BlobStoreContract {
         }
     }
 
-    private BlobStore store() {
+    /** The store of the test that runs. */
+    protected final BlobStore store() {
         return Objects.requireNonNull(current);
     }
 
-    private void reopen() throws Exception {
+    /** Closes the store of the test and opens its data again. */
+    protected final void reopen() throws Exception {
         current = reopen(store());
     }
 

@@ -6,6 +6,7 @@ import static java.nio.file.StandardCopyOption.ATOMIC_MOVE;
 import im.parley.api.event.Sha256;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.BlobStore;
+import im.parley.api.storage.PartialBlobs;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -38,7 +39,7 @@ import org.slf4j.LoggerFactory;
  * the folder synced: whatever lies at such a place was complete once. Thread-safe: what changes the place of one hash
  * holds a lock of it, readers hold none and keep the file that they opened.
  */
-final class DiskBlobStore implements BlobStore, AutoCloseable {
+final class DiskBlobStore implements BlobStore, PartialBlobs, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DiskBlobStore.class);
     private static final String FORMAT = "1";
     private static final int BUFFER_BYTES = 64 * 1024;
@@ -58,9 +59,10 @@ final class DiskBlobStore implements BlobStore, AutoCloseable {
     private final AtomicLong names = new AtomicLong();
     private final AtomicLong count = new AtomicLong();
     private final AtomicLong bytes = new AtomicLong();
+    private final Partials partials;
     private volatile boolean closed;
 
-    private DiskBlobStore(Path root, FileChannel lock, long leastFreeBytes) {
+    private DiskBlobStore(Path root, FileChannel lock, long leastFreeBytes) throws IOException {
         this.root = root;
         this.lock = lock;
         this.leastFreeBytes = leastFreeBytes;
@@ -70,6 +72,7 @@ final class DiskBlobStore implements BlobStore, AutoCloseable {
         for (int i = 0; i < LOCKS; i++) {
             locks[i] = new Object();
         }
+        partials = new Partials(root.resolve("partial"), this::checkRoom);
     }
 
     /**
@@ -217,6 +220,7 @@ final class DiskBlobStore implements BlobStore, AutoCloseable {
     }
 
     private void checkRoom() throws ProviderException {
+        checkOpen();
         long free = root.toFile().getUsableSpace();
         // 0 is also what an unknown size looks like; then the disk itself says when it is full.
         if (free > 0 && free < leastFreeBytes) {
@@ -275,6 +279,56 @@ final class DiskBlobStore implements BlobStore, AutoCloseable {
                 throw Failures.writing(e);
             }
         }
+    }
+
+    @Override
+    public long append(Sha256 name, long offset, InputStream content, long maxBytes)
+            throws ProviderException, IOException {
+        if (maxBytes < 0 || offset < 0) {
+            throw new IllegalArgumentException("a blob has 0 bytes or more, and a piece begins inside it");
+        }
+        checkOpen();
+        return partials.append(name, offset, content, maxBytes);
+    }
+
+    @Override
+    public Optional<Partial> partial(Sha256 name) throws ProviderException {
+        checkOpen();
+        return partials.partial(name);
+    }
+
+    @Override
+    public Stored complete(Sha256 name, Admission admission) throws ProviderException {
+        checkOpen();
+        Blob[] whole = new Blob[1];
+        boolean created = partials.complete(name, (file, blob) -> {
+            admission.admit(blob.hash(), blob.sizeBytes());
+            checkOpen();
+            whole[0] = blob;
+            return settle(file, blob);
+        });
+        return new Stored(Objects.requireNonNull(whole[0]), created);
+    }
+
+    @Override
+    public boolean discard(Sha256 name) throws ProviderException {
+        checkOpen();
+        return partials.discard(name);
+    }
+
+    @Override
+    public List<Partial> partials(@Nullable Sha256 after, int limit) throws ProviderException {
+        if (limit < 1 || limit > MAX_PAGE) {
+            throw new IllegalArgumentException("a page has 1 to " + MAX_PAGE + " uploads");
+        }
+        checkOpen();
+        return partials.list(after, limit);
+    }
+
+    @Override
+    public long partialBytes() throws ProviderException {
+        checkOpen();
+        return partials.bytes();
     }
 
     @Override
@@ -473,7 +527,7 @@ final class DiskBlobStore implements BlobStore, AutoCloseable {
         return found;
     }
 
-    private static boolean isHash(String name) {
+    static boolean isHash(String name) {
         return name.length() == 2 * Sha256.LENGTH
                 && name.chars().allMatch(c -> c >= '0' && c <= '9' || c >= 'a' && c <= 'f');
     }
@@ -492,7 +546,7 @@ final class DiskBlobStore implements BlobStore, AutoCloseable {
         release(lock);
     }
 
-    private static void remove(Path part) {
+    static void remove(Path part) {
         try {
             Files.deleteIfExists(part);
         } catch (IOException e) {
@@ -501,13 +555,13 @@ final class DiskBlobStore implements BlobStore, AutoCloseable {
     }
 
     /** A folder has to be synced for a file in it to survive a power loss under its name. */
-    private static void sync(@Nullable Path folder) throws IOException {
+    static void sync(@Nullable Path folder) throws IOException {
         try (FileChannel channel = FileChannel.open(Objects.requireNonNull(folder), StandardOpenOption.READ)) {
             channel.force(true);
         }
     }
 
-    private static MessageDigest sha256() {
+    static MessageDigest sha256() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {

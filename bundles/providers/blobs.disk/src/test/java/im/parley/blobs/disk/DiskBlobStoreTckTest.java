@@ -2,7 +2,7 @@ package im.parley.blobs.disk;
 
 import im.parley.api.event.Sha256;
 import im.parley.api.storage.BlobStore;
-import im.parley.tck.storage.BlobStoreContract;
+import im.parley.tck.storage.PartialBlobsContract;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,7 +10,7 @@ import java.util.IdentityHashMap;
 import java.util.Objects;
 import org.junit.jupiter.api.io.TempDir;
 
-class DiskBlobStoreTckTest extends BlobStoreContract {
+class DiskBlobStoreTckTest extends PartialBlobsContract {
     private final Path folder;
     private final IdentityHashMap<BlobStore, Path> roots = new IdentityHashMap<>();
 
