@@ -47,6 +47,8 @@ public final class FileServer implements ContentRoute {
             "This is a Blossom file server, part of a Parley node. Add this address to a Nostr app that stores files.\n";
 
     private final Uploads uploads;
+    private final Pieces pieces;
+    private final PieceSweep sweep;
     private final Downloads downloads;
     private final Shelf shelf;
     private final Reports reports;
@@ -78,6 +80,8 @@ public final class FileServer implements ContentRoute {
         Hashes hashes = new Hashes();
         allowances = new Allowances(settings.addressRequestsPerMinute(), settings.addressBytesPerHour(), clock);
         uploads = new Uploads(settings, tokens, ownership, hashes, blobs, allowances, clock);
+        pieces = new Pieces(settings, uploads, ownership, blobs, allowances, clock);
+        sweep = new PieceSweep(blobs, settings.longestPause(), clock);
         downloads = new Downloads(ownership, blobs);
         shelf = new Shelf(settings, tokens, ownership, hashes, blobs, clock);
         reports = new Reports(ownership, curve, clock);
@@ -95,6 +99,7 @@ public final class FileServer implements ContentRoute {
     @Deactivate
     void stop() {
         scrub.close();
+        sweep.close();
     }
 
     @Override
@@ -126,7 +131,7 @@ public final class FileServer implements ContentRoute {
         String method = request.method();
         boolean read = method.equals("GET") || method.equals("HEAD");
         if (method.equals("OPTIONS")) {
-            exchange.answer(new Answer(204, preflight(), new byte[0]));
+            exchange.answer(new Answer(204, preflight(path), new byte[0]));
         } else if (path.equals("/") && read) {
             exchange.answer(new Answer(
                     200,
@@ -136,7 +141,8 @@ public final class FileServer implements ContentRoute {
             allowances.request(request.remote(), 1);
             switch (method) {
                 case "PUT" -> uploads.put(exchange);
-                case "HEAD" -> uploads.check(exchange);
+                case "PATCH" -> pieces.patch(exchange);
+                case "HEAD" -> uploads.check(exchange, pieces);
                 default -> throw notAllowed();
             }
         } else if (path.equals(REPORT)) {
@@ -181,7 +187,8 @@ public final class FileServer implements ContentRoute {
         all.put("Access-Control-Allow-Origin", "*");
         all.put(
                 "Access-Control-Expose-Headers",
-                "X-Reason, Content-Length, Content-Range, Content-Disposition, Accept-Ranges, ETag, Retry-After");
+                "X-Reason, Content-Length, Content-Range, Content-Disposition, Accept-Ranges, ETag, Retry-After,"
+                        + " Upload-Offset, Upload-Limit, Accept-Patch");
         all.put("X-Content-Type-Options", "nosniff");
         all.put("Content-Security-Policy", "default-src 'none'; sandbox");
         all.put("Cross-Origin-Resource-Policy", "cross-origin");
@@ -190,11 +197,15 @@ public final class FileServer implements ContentRoute {
         return all;
     }
 
-    private static Map<String, String> preflight() {
-        return headers(Map.of(
+    private Map<String, String> preflight(String path) {
+        Map<String, String> headers = headers(Map.of(
                 "Access-Control-Allow-Headers", "Authorization, *",
-                "Access-Control-Allow-Methods", "GET, HEAD, PUT, DELETE",
+                "Access-Control-Allow-Methods", "GET, HEAD, PUT, PATCH, DELETE",
                 "Access-Control-Max-Age", "86400"));
+        if (path.equals(UPLOAD)) {
+            headers.putAll(pieces.offer());
+        }
+        return headers;
     }
 
     static void json(Exchange exchange, int status, String json) throws IOException {
@@ -207,6 +218,7 @@ public final class FileServer implements ContentRoute {
     private static Answer problem(Refusal refusal) {
         Answer problem = Answer.problem(refusal.status(), refusal.code(), refusal.text());
         Map<String, String> headers = headers(problem.headers());
+        headers.putAll(refusal.headers());
         headers.put("X-Reason", refusal.text() + " (" + refusal.code() + ")");
         switch (refusal.status()) {
             case 401 -> headers.put("WWW-Authenticate", "Nostr");

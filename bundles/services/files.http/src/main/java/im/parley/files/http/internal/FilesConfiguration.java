@@ -55,6 +55,16 @@ import org.osgi.service.metatype.annotations.ObjectClassDefinition;
     int tokenHours() default 24;
 
     @AttributeDefinition(
+            name = "Pause of an upload in pieces",
+            description = "Hours without another piece after which what came of it is removed, 1 to 720.")
+    int partialHours() default 24;
+
+    @AttributeDefinition(
+            name = "Uploads in pieces of a key",
+            description = "How many of them one key may have at once, 1 to 100. They count to what it may own.")
+    int partialsPerKey() default 8;
+
+    @AttributeDefinition(
             name = "Reading through",
             description = "Days in which every blob is read once to find damage, 1 to 3650; 0 is never.")
     int scrubDays() default 30;

@@ -20,6 +20,8 @@ import java.util.Set;
  * @param names hosts of the URLs, lower case, without ports
  * @param everybody whether any key may upload
  * @param totalBytes of all blobs; {@link Long#MAX_VALUE} for no limit of its own
+ * @param longestPause of an upload in pieces; then what came of it is removed
+ * @param piecesPerKey uploads in pieces that one key may have at once
  * @param scrubDays 0 for never
  */
 record FilesSettings(
@@ -34,6 +36,8 @@ record FilesSettings(
         long addressBytesPerHour,
         long addressRequestsPerMinute,
         Duration longestToken,
+        Duration longestPause,
+        int piecesPerKey,
         int scrubDays,
         boolean serverTagRequired) {
     private static final String PID = FilesConfiguration.PID;
@@ -63,6 +67,8 @@ record FilesSettings(
                 bytes("addressMiBPerHour", c.addressMiBPerHour(), 1, 1_048_576),
                 range("addressRequestsPerMinute", c.addressRequestsPerMinute(), 1, 1_000_000),
                 Duration.ofHours(range("tokenHours", c.tokenHours(), 1, 8_760)),
+                Duration.ofHours(range("partialHours", c.partialHours(), 1, 720)),
+                range("partialsPerKey", c.partialsPerKey(), 1, 100),
                 range("scrubDays", c.scrubDays(), 0, 3_650),
                 c.serverTagRequired());
     }

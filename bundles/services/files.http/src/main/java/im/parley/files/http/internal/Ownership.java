@@ -27,8 +27,10 @@ final class Ownership {
     private static final int CLAIMS = 3;
     private static final int USAGE = 4;
     private static final int USED_TOKENS = 5;
+    private static final int BEGUN = 6;
 
     private static final int SWEPT_AT_ONCE = 100;
+    private static final int MOST_BEGUN = 1_000;
     private static final int LONG = Long.BYTES;
 
     private final SealedSpace space;
@@ -141,6 +143,59 @@ final class Ownership {
     void checkRoom(PublicKey owner, long sizeBytes) throws ProviderException {
         byte[] usage = space.get(RecordKey.of(USAGE, owner.hex()));
         checkQuota((usage == null ? 0 : number(usage, 0)) + sizeBytes, (usage == null ? 0 : number(usage, 1)) + 1);
+    }
+
+    /**
+     * Counts an upload in pieces to the key from its first piece on, so that nobody has more of them than she could own.
+     *
+     * @param name of the upload
+     * @param sizeBytes that it will have
+     * @param most that a key may have at once
+     * @param since seconds; what had no piece since then has ended
+     * @throws ProviderException {@code EXHAUSTED quota.exceeded}
+     */
+    void begin(PublicKey owner, Sha256 name, long sizeBytes, int most, long since, long now) throws ProviderException {
+        space.update(tx -> {
+            byte[] usage = tx.get(RecordKey.of(USAGE, owner.hex()));
+            long bytes = (usage == null ? 0 : number(usage, 0)) + sizeBytes;
+            long blobs = (usage == null ? 0 : number(usage, 1)) + 1;
+            int others = 0;
+            for (Item item : tx.scan(RecordKey.all(BEGUN, owner.hex()), false, MOST_BEGUN)) {
+                if (Arrays.equals(item.order(), name.bytes())) {
+                    continue;
+                }
+                if (number(item.value(), 1) < since) {
+                    tx.delete(RecordKey.of(BEGUN, owner.hex(), item.order()));
+                } else {
+                    bytes += number(item.value(), 0);
+                    others++;
+                }
+            }
+            checkQuota(bytes, blobs + others);
+            if (others >= most) {
+                throw new ProviderException(
+                        Kind.EXHAUSTED,
+                        "quota.exceeded",
+                        "A key may have " + most + " uploads in pieces at once. Finish one of yours first.");
+            }
+            tx.put(RecordKey.of(BEGUN, owner.hex(), name.bytes()), record("", sizeBytes, now));
+        });
+    }
+
+    /** The upload is complete, or was given up. */
+    void end(PublicKey owner, Sha256 name) throws ProviderException {
+        space.update(tx -> tx.delete(RecordKey.of(BEGUN, owner.hex(), name.bytes())));
+    }
+
+    /** What the key owns under that hash; empty if it does not. */
+    Optional<Entry> owned(PublicKey owner, Sha256 hash) throws ProviderException {
+        return space.transact(tx -> {
+            byte[] claimed = tx.get(claimKey(owner, hash));
+            BlobRecord known = blob(tx, hash);
+            return claimed == null || known == null
+                    ? Optional.empty()
+                    : Optional.of(new Entry(hash, known.sizeBytes(), known.type(), number(claimed, 0)));
+        });
     }
 
     /** Takes the key's claim back; without effect if it has none. */

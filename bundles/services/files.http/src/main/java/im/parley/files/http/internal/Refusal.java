@@ -1,6 +1,7 @@
 package im.parley.files.http.internal;
 
 import im.parley.api.lifecycle.ProviderException;
+import java.util.Map;
 
 /** An answer other than the one that was asked for. Carries no stack trace: strangers decide how often one is made. */
 final class Refusal extends Exception {
@@ -8,15 +9,26 @@ final class Refusal extends Exception {
 
     private final int status;
     private final String code;
+    private final transient Map<String, String> headers;
 
     /**
      * @param code stable, lower case, dotted
      * @param text for people, ASCII, on one line; never quotes the request
      */
     Refusal(int status, String code, String text) {
+        this(status, code, text, Map.of());
+    }
+
+    /** @param headers that the answer has beside those of every refusal */
+    Refusal(int status, String code, String text, Map<String, String> headers) {
         super(text, null, false, false);
         this.status = status;
         this.code = code;
+        this.headers = Map.copyOf(headers);
+    }
+
+    Map<String, String> headers() {
+        return headers;
     }
 
     int status() {

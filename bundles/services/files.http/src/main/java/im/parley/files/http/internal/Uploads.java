@@ -4,6 +4,7 @@ import im.parley.api.event.Sha256;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.storage.BlobStore;
+import im.parley.api.storage.PartialBlobs;
 import im.parley.http.ContentRoute.Exchange;
 import im.parley.slot.Lease;
 import im.parley.slot.Slot;
@@ -11,6 +12,7 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.InstantSource;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
@@ -48,19 +50,22 @@ final class Uploads {
     }
 
     /** What is known of an upload before its bytes. */
-    private record Announced(Tokens.Token token, @Nullable Sha256 hash, MediaType type, long sizeBytes) {}
+    record Announced(Tokens.Token token, @Nullable Sha256 hash, MediaType type, long sizeBytes) {}
 
-    void check(Exchange exchange) throws Refusal, ProviderException, IOException {
+    void check(Exchange exchange, Pieces pieces) throws Refusal, ProviderException, IOException {
         Map<String, String> headers = exchange.request().headers();
         long size = length(headers.get("x-content-length"));
-        announced(exchange, size, headers.get("x-content-type"));
-        if (headers.get("x-sha-256") == null) {
+        Announced announced = announced(exchange, size, size, headers.get("x-content-type"));
+        Sha256 hash = announced.hash();
+        if (hash == null) {
             throw new Refusal(400, "hash.missing", "Say in X-SHA-256 which blob you want to upload.");
         }
-        exchange.answer(200, FileServer.headers(Map.of("Cache-Control", "no-store")), 0);
+        Map<String, String> answer = new HashMap<>(Map.of("Cache-Control", "no-store"));
+        answer.putAll(pieces.state(announced.token().key(), hash));
+        exchange.answer(200, FileServer.headers(answer), 0);
     }
 
-    private static long length(@Nullable String header) throws Refusal {
+    static long length(@Nullable String header) throws Refusal {
         if (header == null) {
             throw new Refusal(411, "length.missing", "Say in X-Content-Length how large the blob is.");
         }
@@ -70,8 +75,12 @@ final class Uploads {
         return Long.parseLong(header);
     }
 
-    /** Everything that can be said without the bytes; who asks comes first, so that a stranger learns nothing. */
-    private Announced announced(Exchange exchange, long size, @Nullable String type) throws Refusal, ProviderException {
+    /**
+     * Everything that can be said without the bytes. Of {@code size} bytes, {@code now} come with this request; who asks comes first, so
+     * that a stranger learns nothing.
+     */
+    Announced announced(Exchange exchange, long size, long now, @Nullable String type)
+            throws Refusal, ProviderException {
         Map<String, String> headers = exchange.request().headers();
         Tokens.Token token = tokens.verify(headers.get("authorization"), "upload");
         if (!settings.mayUpload(token.key())) {
@@ -102,7 +111,7 @@ final class Uploads {
         if (hash == null || !ownership.owns(token.key(), hash)) {
             ownership.checkRoom(token.key(), Math.max(0, size));
         }
-        allowances.checkBytes(exchange.request().remote(), size);
+        allowances.checkBytes(exchange.request().remote(), now);
         return new Announced(token, hash, media, size);
     }
 
@@ -121,37 +130,54 @@ final class Uploads {
         return hash;
     }
 
-    private static Refusal mismatch() {
+    static Refusal mismatch() {
         return new Refusal(
                 409, "hash.mismatch", "The bytes, X-SHA-256 and an x tag of the token have to be of one SHA-256.");
     }
 
     void put(Exchange exchange) throws Refusal, ProviderException, IOException {
         Announced announced = announced(
-                exchange, exchange.contentLength(), exchange.request().headers().get("content-type"));
+                exchange,
+                exchange.contentLength(),
+                exchange.contentLength(),
+                exchange.request().headers().get("content-type"));
         Counted body = new Counted(exchange.body());
-        Admitted admitted = new Admitted(announced);
+        Admitted admitted = admit(announced);
         boolean created;
         try (Lease<BlobStore> lease = blobs.acquire()) {
             BlobStore store = lease.get();
-            if (store.usage().bytes() + Math.max(0, announced.sizeBytes()) > settings.totalBytes()) {
-                throw new Refusal(507, "storage.full", "This server has no room for more. Try again later.");
-            }
+            checkTotal(store, Math.max(0, announced.sizeBytes()));
             created = store.put(body, settings.maxBlobBytes(), admitted).created();
             admitted.kept();
         } finally {
             allowances.spendBytes(exchange.request().remote(), body.count);
             admitted.end();
         }
+        answer(exchange, created, admitted.entry());
+    }
+
+    void answer(Exchange exchange, boolean created, Ownership.Entry entry) throws IOException {
         String url = settings.urlOf(exchange.request().headers().getOrDefault("host", ""));
-        FileServer.json(exchange, created ? 201 : 200, Descriptors.withTags(url, admitted.entry()));
+        FileServer.json(exchange, created ? 201 : 200, Descriptors.withTags(url, entry));
+    }
+
+    /** What all blobs may take is also for those that are not complete. */
+    void checkTotal(BlobStore store, long more) throws Refusal, ProviderException {
+        long partial = store instanceof PartialBlobs partials ? partials.partialBytes() : 0;
+        if (store.usage().bytes() + partial + more > settings.totalBytes()) {
+            throw new Refusal(507, "storage.full", "This server has no room for more. Try again later.");
+        }
+    }
+
+    Admitted admit(Announced announced) {
+        return new Admitted(announced);
     }
 
     /**
      * Decides over the bytes when their hash is known, and makes the key their owner before anybody can see them. From then
      * until {@link #end} nothing else happens to that hash.
      */
-    private final class Admitted implements BlobStore.Admission {
+    final class Admitted implements BlobStore.Admission {
         private final Announced announced;
         private @Nullable ReentrantLock lock;
         private Ownership.@Nullable Claim claim;
@@ -208,8 +234,8 @@ final class Uploads {
         }
     }
 
-    private static final class Counted extends FilterInputStream {
-        private long count;
+    static final class Counted extends FilterInputStream {
+        long count;
 
         Counted(InputStream in) {
             super(in);

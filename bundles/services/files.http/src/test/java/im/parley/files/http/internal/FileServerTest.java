@@ -115,7 +115,7 @@ class FileServerTest {
         }
         Response preflight = world.ask("OPTIONS", "/upload", null).is(204);
         assertEquals("Authorization, *", preflight.header("Access-Control-Allow-Headers"));
-        assertEquals("GET, HEAD, PUT, DELETE", preflight.header("Access-Control-Allow-Methods"));
+        assertEquals("GET, HEAD, PUT, PATCH, DELETE", preflight.header("Access-Control-Allow-Methods"));
     }
 
     @Test
@@ -183,6 +183,8 @@ class FileServerTest {
                 50_000,
                 600,
                 open.longestToken(),
+                open.longestPause(),
+                open.piecesPerKey(),
                 0,
                 false));
         int taken = 0;
@@ -377,6 +379,8 @@ class FileServerTest {
                 s.addressBytesPerHour(),
                 600,
                 s.longestToken(),
+                s.longestPause(),
+                s.piecesPerKey(),
                 0,
                 true));
         world.upload(world.alice, BYTES).refused(403, "auth.server-required");

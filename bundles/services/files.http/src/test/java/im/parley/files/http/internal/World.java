@@ -70,6 +70,8 @@ final class World {
                 10_000_000,
                 600,
                 Duration.ofHours(24),
+                Duration.ofHours(2),
+                3,
                 0,
                 false);
     }
