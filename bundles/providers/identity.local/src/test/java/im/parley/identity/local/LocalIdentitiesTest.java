@@ -231,7 +231,8 @@ class LocalIdentitiesTest {
         for (Purpose granted : Purpose.values()) {
             Signer signer = identities.open(identity, Set.of(granted));
             for (Purpose asked : Purpose.values()) {
-                for (int kind : new int[] {0, 1, 4, 5, 13, 14, 62, 1059, 10_002, 10_050, 22_242, 24_242, 27_235}) {
+                for (int kind :
+                        new int[] {0, 1, 4, 5, 13, 14, 62, 1059, 10_002, 10_050, 10_063, 22_242, 24_242, 27_235}) {
                     EventTemplate template = new EventTemplate(1, kind, List.of(), "");
                     if (asked == granted && asked.covers(kind)) {
                         assertEquals(kind, done(signer.sign(template, asked)).kind());
