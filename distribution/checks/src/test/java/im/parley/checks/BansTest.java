@@ -104,7 +104,8 @@ class BansTest {
         noneTouches(
                 NETWORK,
                 // Reads the literal that a listener binds to.
-                Set.of("im.parley.http.internal.Settings"),
+                // Wraps TLS around a socket that the egress has connected.
+                Set.of("im.parley.http.internal.Settings", "im.parley.fileserver.blossom.Tls"),
                 "im.parley.egress",
                 // Their sockets are Unix domain sockets, which cannot leave the machine.
                 "im.parley.cli");

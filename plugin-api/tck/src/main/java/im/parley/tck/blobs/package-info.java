@@ -1,0 +1,3 @@
+/** Contracts of what speaks with blobs that lie elsewhere. */
+@org.jspecify.annotations.NullMarked
+package im.parley.tck.blobs;
