@@ -41,7 +41,11 @@ import im.parley.api.storage.SpaceId;
  * BLOCKED          account key                number     somebody who is not let in
  * PINS             conversation id            position   a message that is kept at hand
  * SETTINGS         account key                -          what the account tells others
+ * FILE_JOBS        ""                         number     a transfer of a file, with its key
+ * FILE_SERVERS     ""                         number     an account and its file servers
  * </pre>
+ *
+ * <p>48 to 59 are for files.
  */
 public final class CircleRecords {
     public static final int COUNTERS = 1;
@@ -74,6 +78,9 @@ public final class CircleRecords {
     public static final int BLOCKED = 36;
     public static final int PINS = 37;
     public static final int SETTINGS = 38;
+
+    public static final int FILE_JOBS = 48;
+    public static final int FILE_SERVERS = 49;
 
     private CircleRecords() {}
 
