@@ -78,6 +78,20 @@ public final class Main {
                         .addSubcommand(new ChatCommands.Unblock(invocation))
                         .addSubcommand(new ChatCommands.Blocked(invocation)));
         commands.put(
+                "files",
+                () -> new CommandLine(new FilesGroup())
+                        .addSubcommand(new CommandLine(new FileServerGroup())
+                                .addSubcommand(new FileCommands.Add(invocation))
+                                .addSubcommand(new FileCommands.Remove(invocation))
+                                .addSubcommand(new FileCommands.Servers(invocation))
+                                .addSubcommand(new FileCommands.Probe(invocation)))
+                        .addSubcommand(new FileCommands.Put(invocation))
+                        .addSubcommand(new FileCommands.Get(invocation))
+                        .addSubcommand(new FileCommands.Delete(invocation))
+                        .addSubcommand(new FileCommands.Jobs(invocation))
+                        .addSubcommand(new FileCommands.Cancel(invocation))
+                        .addSubcommand(new FileCommands.Retry(invocation)));
+        commands.put(
                 "relay",
                 () -> new CommandLine(new RelayGroup())
                         .addSubcommand(new RelayCommands.Add(invocation))
@@ -252,6 +266,12 @@ public final class Main {
 
     @Command(name = "trust", description = "Who may make plugins for your nodes.")
     private static final class TrustGroup extends Group {}
+
+    @Command(name = "files", description = "Files: send them encrypted to file servers, and get them from there.")
+    private static final class FilesGroup extends Group {}
+
+    @Command(name = "server", description = "The file servers of an identity.")
+    private static final class FileServerGroup extends Group {}
 
     @Command(name = "relay", description = "Your inbox relays, and this node's own relay.")
     private static final class RelayGroup extends Group {}

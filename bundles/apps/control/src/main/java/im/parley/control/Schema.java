@@ -136,6 +136,27 @@ public final class Schema {
             "nextTry",
             NUMBER.described("epoch milliseconds; 0 if none"));
 
+    private static final Shape FILE_JOB = object(
+            "job", TEXT,
+            "kind", TEXT.described("put or get"),
+            "account", TEXT.described("hex public key"),
+            "state",
+                    TEXT.described("preparing, uploading, available, downloading, checking, done, failed or cancelled"),
+            "path", TEXT,
+            "done", NUMBER.described("bytes, of the state it is in"),
+            "total", NUMBER.described("bytes; -1 if it is not known"),
+            "bytesPerSecond", NUMBER,
+            "secondsLeft", NUMBER.described("of the state it is in; -1 if nobody can say"),
+            "reason", TEXT.described("code; empty if there is none"),
+            "nextTry", NUMBER.described("epoch milliseconds; 0 if none"),
+            "servers",
+                    listOf(object(
+                            "server", TEXT, "state", TEXT.described("waiting, stored or refused"), "reason", TEXT)),
+            "warnings", listOf(TEXT),
+            "createdAt", NUMBER);
+
+    private static final Shape FILE_SERVERS = object("account", TEXT, "servers", listOf(TEXT));
+
     private static final Shape SLOT = object(
             "slot",
             TEXT,
@@ -917,6 +938,130 @@ public final class Schema {
     }
 
     private void declareMessages() {
+        add(
+                Access.USER,
+                false,
+                "fileserver.add",
+                "Adds a file server of an identity, at the end of its list.",
+                "The file server was not added",
+                FILE_SERVERS,
+                codes("fileserver.bad-url", "files.too-many-servers"),
+                required("url", Type.TEXT, "http or https, a host and perhaps a port"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "fileserver.remove",
+                "Takes a file server off the list of an identity; what lies there stays there.",
+                "The file server was not removed",
+                FILE_SERVERS,
+                codes("fileserver.bad-url", "files.server-unknown"),
+                required("url", Type.TEXT, "as listed"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "fileserver.list",
+                "The file servers of an identity, in order.",
+                "The file servers were not listed",
+                FILE_SERVERS,
+                List.of(),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "fileserver.probe",
+                "Asks a file server what it takes; stores nothing there.",
+                "The file server was not asked",
+                object(
+                        "server",
+                        TEXT,
+                        "takesCiphertext",
+                        FLAG.described("whether it said that it takes encrypted files from this identity"),
+                        "refusal",
+                        TEXT.described("code; empty if it takes them"),
+                        "largestBytes",
+                        NUMBER.described("that it said it takes; -1 if it did not say"),
+                        "resumes",
+                        FLAG.described("whether an upload goes on where it broke off")),
+                codes("files.server-unknown", "fileserver.unavailable", "egress.refused"),
+                required("url", Type.TEXT, "as listed"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "file.put",
+                "Encrypts a file and uploads it to the file servers of an identity, by itself and also after a crash.",
+                "The file was not taken",
+                object("job", TEXT),
+                codes("files.no-server", "file.absent", "file.too-large"),
+                required("path", Type.TEXT, "absolute, on the node's machine"),
+                optional("name", Type.TEXT, "that those who get it see; without it the one of the file"),
+                optional("type", Type.TEXT, "media type; found out without it"),
+                optional("keepMetadata", Type.FLAG, "sends a picture with all that it tells"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "file.get",
+                "Downloads a file, checks and decrypts it, by itself and also after a crash.",
+                "The file is not fetched",
+                object("job", TEXT),
+                codes("file.bad-description", "file.unknown-cipher", "file.exists", "file.absent"),
+                required("description", Type.TEXT, "as file.describe gave it"),
+                required("path", Type.TEXT, "absolute, on the node's machine"),
+                optional("replace", Type.FLAG, "a file that is there is replaced"),
+                ACCOUNT_PARAM);
+        add(
+                Access.USER,
+                false,
+                "file.describe",
+                "What is needed to get a file that was put: addresses, hashes and the key. Whoever has it can read the file.",
+                "The file was not described",
+                object("description", TEXT.described("a JSON array of tags as of kind 15, with url tags")),
+                codes("files.job-unknown", "files.not-ready"),
+                required("job", Type.TEXT, "of a file.put"));
+        add(
+                Access.USER,
+                false,
+                "file.jobs",
+                "Transfers of files, the newest first.",
+                "The transfers were not listed",
+                object("jobs", listOf(FILE_JOB), "now", NUMBER),
+                List.of(),
+                optional("job", Type.TEXT, "only this one"),
+                optional("limit", Type.NUMBER, "1 to 1000; 50 without it"));
+        add(
+                Access.USER,
+                false,
+                "file.cancel",
+                "Ends a transfer; what a server has stays there.",
+                "The transfer was not cancelled",
+                object(),
+                codes("files.job-unknown"),
+                required("job", Type.TEXT, "as listed"));
+        add(
+                Access.USER,
+                false,
+                "file.retry",
+                "Tries now what waits, and again what has failed.",
+                "The transfer was not tried again",
+                object(),
+                codes("files.job-unknown"),
+                required("job", Type.TEXT, "as listed"));
+        add(
+                Access.USER,
+                false,
+                "file.delete",
+                "Takes a file back from every server that it is at.",
+                "The file was not deleted",
+                object(
+                        "results",
+                        listOf(object(
+                                "server", TEXT, "outcome", TEXT.described("deleted, absent, or why not, as a code")))),
+                codes("file.bad-description"),
+                required("description", Type.TEXT, "as file.describe gave it"),
+                ACCOUNT_PARAM);
         add(
                 Access.USER,
                 false,

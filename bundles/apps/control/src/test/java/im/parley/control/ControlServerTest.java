@@ -17,6 +17,7 @@ import im.parley.api.lifecycle.Scope;
 import im.parley.control.methods.ChatMethods;
 import im.parley.control.methods.BackupMethods;
 import im.parley.control.methods.EgressMethods;
+import im.parley.control.methods.FileMethods;
 import im.parley.control.methods.MessengerMethods;
 import im.parley.control.methods.RelayMethods;
 import im.parley.control.methods.SessionMethods;
@@ -145,6 +146,7 @@ class ControlServerTest {
                         messenger, conversations, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
                 new ChatMethods(conversations),
                 new BackupMethods(new FakeBackups()),
+                new FileMethods(new FakeFiles(), messenger, () -> Instant.ofEpochMilli(1_500)),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters(), new TwoEvents()),
                 new SlotMethods(new OneSwap()),
@@ -259,6 +261,22 @@ class ControlServerTest {
         try (TestClient client = new TestClient(socket)) {
             client.ask("identity.new", "{\"name\":\"alice\"}");
             client.ask("message.send", "{\"to\":\"bob\",\"text\":\"\\u0634 \\uD83D\\uDE00\"}");
+            String described = client.ask("file.describe", "{\"job\":\"1\"}")
+                    .path("result")
+                    .path("description")
+                    .asText();
+            assertTrue(described.startsWith("[[\"url\",\"https://files.example/"), described);
+            String description = JSON.writeValueAsString(described);
+            assertEquals(
+                    2,
+                    client.ask("file.delete", "{\"account\":\"alice\",\"description\":" + description + "}")
+                            .path("result")
+                            .path("results")
+                            .size());
+            assertEquals(
+                    "file.bad-description",
+                    code(client.ask("file.delete", "{\"account\":\"alice\",\"description\":\"[[1]]\"}")));
+            assertEquals("file.absent", code(client.ask("file.put", "{\"account\":\"alice\",\"path\":\"f\"}")));
             Map<String, String> calls = Map.ofEntries(
                     Map.entry("session.state", "{}"),
                     Map.entry("session.lock", "{}"),
@@ -275,6 +293,18 @@ class ControlServerTest {
                     Map.entry("relay.status", "{}"),
                     Map.entry("relay.export", "{}"),
                     Map.entry("relay.import", "{\"events\":\"{}\\n{}\\n[]\"}"),
+                    Map.entry("fileserver.add", "{\"url\":\"https://files.example\",\"account\":\"alice\"}"),
+                    Map.entry("fileserver.remove", "{\"url\":\"https://files.example\",\"account\":\"alice\"}"),
+                    Map.entry("fileserver.list", "{\"account\":\"alice\"}"),
+                    Map.entry("fileserver.probe", "{\"url\":\"https://files.example\",\"account\":\"alice\"}"),
+                    Map.entry("file.put", "{\"path\":\"/f\",\"keepMetadata\":true,\"account\":\"alice\"}"),
+                    Map.entry(
+                            "file.get", "{\"path\":\"/g\",\"account\":\"alice\",\"description\":" + description + "}"),
+                    Map.entry("file.describe", "{\"job\":\"1\"}"),
+                    Map.entry("file.jobs", "{}"),
+                    Map.entry("file.cancel", "{\"job\":\"1\"}"),
+                    Map.entry("file.retry", "{\"job\":\"1\"}"),
+                    Map.entry("file.delete", "{\"account\":\"alice\",\"description\":" + description + "}"),
                     Map.entry("message.send", "{\"to\":\"bob\",\"text\":\"x\"}"),
                     Map.entry("message.reply", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"text\":\"x\"}"),
                     Map.entry("message.react", "{\"message\":\"" + FakeMessenger.id(0) + "\",\"reaction\":\"+\"}"),
