@@ -23,9 +23,12 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What one circle knows of files: jobs and the lists of servers in its records, ciphertext in its folder. Thread-safe. */
 final class CircleFiles {
+    private static final Logger LOG = LoggerFactory.getLogger(CircleFiles.class);
     private static final int VERSION = 1;
     private static final int MAX_JOBS = 1_000;
     private static final int MAX_ACCOUNTS = 1_000;
@@ -48,11 +51,20 @@ final class CircleFiles {
         }
         List<Item> items =
                 space.transact(tx -> tx.scan(RecordKey.all(CircleRecords.FILE_JOBS, ""), true, 2 * MAX_JOBS));
+        boolean all = true;
         for (Item item : items) {
             long number = ByteBuffer.wrap(item.order()).getLong();
-            jobs.put(number, Job.decode(number, item.value()));
+            try {
+                jobs.put(number, Job.decode(number, item.value()));
+            } catch (ProviderException | IllegalArgumentException e) {
+                // Of a newer version perhaps; the others go on.
+                LOG.warn("transfer {} cannot be read and is left alone", number, e);
+                all = false;
+            }
         }
-        sweep();
+        if (all) {
+            sweep();
+        }
     }
 
     /** What belongs to no job that goes on: a crash came between its end and its removal. */
@@ -73,6 +85,19 @@ final class CircleFiles {
     /** Where the ciphertext of a job is. */
     Path staged(Job job) {
         return folder.resolve(job.number + (job.kind == im.parley.files.FileJob.Kind.PUT ? ".put" : ".get"));
+    }
+
+    /** Where a file that was checked is decrypted before it is moved to its place. */
+    static Path beside(Job job) {
+        return job.path.resolveSibling("." + job.path.getFileName() + "." + job.number + ".part");
+    }
+
+    /** Removes what a job that is over has left, if it was ended by a crash or somebody. */
+    void tidy(Job job) {
+        Disk.remove(staged(job));
+        if (job.kind == im.parley.files.FileJob.Kind.GET) {
+            Disk.remove(beside(job));
+        }
     }
 
     /** Makes a job of the next number. */

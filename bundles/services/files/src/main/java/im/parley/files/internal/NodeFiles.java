@@ -415,7 +415,7 @@ public final class NodeFiles implements FileTransfers {
             circle.save(job);
             if (!job.working()) {
                 // Whoever works on it removes it when it finds out.
-                Disk.remove(circle.staged(job));
+                circle.tidy(job);
             }
             changed(scope, job);
         }

@@ -199,6 +199,24 @@ final class Sealing {
         }
     }
 
+    /** Whether exactly that file is there. */
+    static boolean isFile(Path path, @Nullable Sha256 expected) throws ProviderException {
+        if (expected == null || !Files.isRegularFile(path)) {
+            return false;
+        }
+        MessageDigest sha256 = sha256();
+        ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+        try (FileChannel in = FileChannel.open(path, StandardOpenOption.READ)) {
+            while (in.read(buffer) >= 0) {
+                sha256.update(buffer.flip());
+                buffer.clear();
+            }
+        } catch (IOException e) {
+            throw Disk.reading(e);
+        }
+        return Sha256.of(sha256.digest()).equals(expected);
+    }
+
     private static void move(Path from, Path target, boolean replace) throws ProviderException {
         try {
             if (!replace && Files.exists(target)) {

@@ -101,7 +101,7 @@ final class Transfer {
             return failed(circle, job, e);
         } finally {
             if (job.state().over()) {
-                Disk.remove(circle.staged(job));
+                circle.tidy(job);
             }
         }
     }
@@ -367,7 +367,11 @@ final class Transfer {
         watcher.changed(circle.scope, job);
         Sealing.Progress progress = progress(circle.scope, job);
         job.meter.start(0, file.sizeBytes(), System.nanoTime());
-        Path beside = job.path.resolveSibling("." + job.path.getFileName() + "." + job.number + ".part");
+        if (!job.replace && Sealing.isFile(job.path, file.plaintextSha256())) {
+            // A crash came between the file and the record that says so.
+            return finish(circle, job, State.DONE, "");
+        }
+        Path beside = CircleFiles.beside(job);
         Sealing.open(staged, beside, job.path, job.replace, file.plaintextSha256(), file.key(), file.nonce(), progress);
         return finish(circle, job, State.DONE, "");
     }
