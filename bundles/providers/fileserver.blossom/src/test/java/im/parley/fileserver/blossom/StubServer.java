@@ -52,7 +52,11 @@ final class StubServer implements AutoCloseable {
     private final ServerSocket socket;
 
     StubServer() throws IOException {
-        socket = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+        this(new ServerSocket(0, 50, InetAddress.getLoopbackAddress()));
+    }
+
+    StubServer(ServerSocket socket) {
+        this.socket = socket;
         Thread thread = new Thread(this::accept, "stub-server");
         thread.setDaemon(true);
         thread.start();
