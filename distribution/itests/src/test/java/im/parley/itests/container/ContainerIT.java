@@ -59,7 +59,7 @@ public class ContainerIT {
         }
         await(
                 "all slots are there and filled",
-                () -> slots().size() == 9 && slots().stream().allMatch(Slot.Status::filled));
+                () -> slots().size() == 10 && slots().stream().allMatch(Slot.Status::filled));
         await("the messenger is there", () -> context.getServiceReference(Messenger.class) != null);
     }
 
@@ -90,6 +90,7 @@ public class ContainerIT {
                 Map.of(
                         "blobs", "im.parley.blobs.disk~main",
                         "curve", "im.parley.curve.secp256k1~main",
+                        "fileserver", "im.parley.fileserver.blossom~main",
                         "identity", "im.parley.identity.local~main",
                         "policy.limits", "im.parley.policy.limits~main",
                         "scheme", "im.parley.scheme.nip17~main",
