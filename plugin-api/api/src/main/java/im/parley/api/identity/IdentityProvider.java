@@ -53,4 +53,15 @@ public interface IdentityProvider {
      * @throws ProviderException {@code REJECTED identity.unknown}
      */
     Signer open(PublicKey identity, Set<Purpose> purposes) throws ProviderException;
+
+    /**
+     * Destroys the key of an identity that its user deletes; durable when this returns. Signers of it fail from then on. An
+     * identity that is not there is no failure.
+     *
+     * @return whether this provider has no such key any more; false if the key is not its own to destroy, because it lies
+     *     on a token or behind a remote signer
+     */
+    default boolean forget(PublicKey identity) throws ProviderException {
+        return !list().contains(identity);
+    }
 }
