@@ -167,6 +167,16 @@ final class LocalIdentities implements KeyExport, IdentityProvider, AutoCloseabl
         secrets.unlock(name(identity), passphrase);
     }
 
+    /** The vault overwrites what it knows of the key and takes its file away; what was derived from it goes too. */
+    @Override
+    public boolean forget(PublicKey identity) throws ProviderException {
+        checkOpen();
+        secrets.delete(name(identity));
+        // The generation moves on, so an operation under way leaves nothing behind either.
+        conversations.wipe();
+        return true;
+    }
+
     @Override
     public Signer open(PublicKey identity, Set<Purpose> purposes) throws ProviderException {
         checkKnown(identity);

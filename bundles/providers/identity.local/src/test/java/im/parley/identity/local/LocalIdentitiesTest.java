@@ -289,6 +289,24 @@ class LocalIdentitiesTest {
     }
 
     @Test
+    void aForgottenKeyDoesNothingAnyMoreAndLeavesNothing() throws Exception {
+        PublicKey gone = identities.create(null);
+        PublicKey kept = identities.create(null);
+        Signer signer = identities.open(gone, ALL);
+        String payload = done(signer.nip44Encrypt(kept, "hello"));
+        assertEquals(1, identities.cachedConversations());
+
+        assertTrue(identities.forget(gone));
+        assertEquals(List.of(kept), identities.list());
+        assertEquals(0, identities.cachedConversations(), "a conversation key would still read what was written");
+        refused(Kind.REJECTED, "secret.missing", () -> done(signer.sign(auth(), Purpose.RELAY_AUTH)));
+        refused(Kind.REJECTED, "secret.missing", () -> done(signer.nip44Decrypt(kept, payload)));
+        refused(Kind.REJECTED, "identity.unknown", () -> identities.open(gone, ALL));
+        assertTrue(identities.forget(gone), "again is no failure");
+        assertEquals("hello", done(identities.open(kept, ALL).nip44Decrypt(gone, payload)));
+    }
+
+    @Test
     void aStrangersKeyIsUnknown() {
         PublicKey stranger = PublicKey.of(new byte[32]);
         refused(Kind.REJECTED, "identity.unknown", () -> identities.open(stranger, ALL));
