@@ -15,7 +15,8 @@ public interface SealedSpaces {
 
     /**
      * Destroys the records, the space's key and the secrets of all its buckets, so that copies elsewhere cannot be read
-     * either.
+     * either. Views that are open refuse with {@code REJECTED store.destroyed} from then on: what was under way writes
+     * nothing any more.
      */
     void destroy(SpaceId id) throws ProviderException;
 }

@@ -52,6 +52,8 @@ public final class LeasedSpaces implements SealedSpaces {
         final ReadWriteLock use = new ReentrantReadWriteLock();
         final AtomicLong tampered = new AtomicLong();
         volatile @Nullable Keys keys;
+        // Guarded by use.
+        boolean destroyed;
     }
 
     /** @param buckets null if there is no place for their secrets */
@@ -125,8 +127,13 @@ public final class LeasedSpaces implements SealedSpaces {
             secrets.write(markName(id), new byte[0], null);
             secrets.delete(keyName(id));
             forget(held);
+            // Whoever still works on it must not begin it anew.
+            held.destroyed = true;
             finishDestroy(id);
         } finally {
+            if (held.destroyed) {
+                spaces.remove(id, held);
+            }
             held.use.writeLock().unlock();
         }
     }
@@ -279,6 +286,10 @@ public final class LeasedSpaces implements SealedSpaces {
         public <R extends @Nullable Object> R transact(Work<R> work) throws ProviderException {
             held.use.readLock().lock();
             try {
+                if (held.destroyed) {
+                    throw new ProviderException(
+                            Kind.REJECTED, "store.destroyed", "These records were destroyed. Open the space anew.");
+                }
                 Keys keys = keys(id, held);
                 Buckets buckets = keys.buckets;
                 if (buckets == null) {

@@ -116,8 +116,25 @@ final class PrivateFiles {
         Files.createFile(file, FILE);
     }
 
+    /**
+     * Overwritten before it is taken away, under another name so that a crash leaves no damaged file in its place. A disk or
+     * file system that writes elsewhere may keep the old blocks all the same.
+     */
     static void delete(Path file) throws IOException {
-        if (Files.deleteIfExists(file)) {
+        Path gone = file.resolveSibling(file.getFileName() + ".gone");
+        if (Files.exists(file)) {
+            Files.move(file, gone, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            sync(parent(file));
+        }
+        if (Files.exists(gone)) {
+            try (FileChannel channel = FileChannel.open(gone, StandardOpenOption.WRITE)) {
+                ByteBuffer zeros = ByteBuffer.allocate((int) channel.size());
+                while (zeros.hasRemaining()) {
+                    channel.write(zeros);
+                }
+                channel.force(true);
+            }
+            Files.delete(gone);
             sync(parent(file));
         }
     }

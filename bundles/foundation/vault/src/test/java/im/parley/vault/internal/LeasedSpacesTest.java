@@ -319,11 +319,15 @@ class LeasedSpacesTest {
         spaces.destroy(ID);
         assertEquals(List.of(), vault.secretsFor(LeasedSpaces.INSTANCE).names());
         assertFalse(store.spaces.containsKey(ID));
-        assertNull(space.get(key));
-        space.update(tx -> tx.put(key, bytes("new")));
-        assertArrayEquals(bytes("new"), space.get(key));
+        fails("store.destroyed", () -> space.get(key));
+        fails("store.destroyed", () -> space.update(tx -> tx.put(key, bytes("late"))));
+        assertEquals(List.of(), vault.secretsFor(LeasedSpaces.INSTANCE).names(), "who is late makes no new key");
+        SealedSpace anew = spaces.open(ID);
+        assertNull(anew.get(key));
+        anew.update(tx -> tx.put(key, bytes("new")));
+        assertArrayEquals(bytes("new"), anew.get(key));
         store.rows(ID).putAll(copyElsewhere);
-        assertArrayEquals(bytes("new"), space.get(key));
+        assertArrayEquals(bytes("new"), anew.get(key));
     }
 
     @Test
