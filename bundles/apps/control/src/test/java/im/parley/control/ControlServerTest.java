@@ -900,6 +900,11 @@ class ControlServerTest {
         }
 
         @Override
+        public void end(Scope scope) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
         public List<RelayHealth> health() {
             return List.of(new RelayHealth(
                     "default", URI.create("ws://127.0.0.1:7470"), "inbox", "waiting", "refused", Instant.EPOCH));
@@ -914,6 +919,11 @@ class ControlServerTest {
 
         @Override
         public void withdraw(Scope scope, URI address) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void forget(Scope scope) {
             throw new UnsupportedOperationException();
         }
 

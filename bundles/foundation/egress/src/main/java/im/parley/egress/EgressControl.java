@@ -26,6 +26,12 @@ public interface EgressControl {
      */
     void withdraw(Scope scope, URI address);
 
+    /**
+     * A scope is over: whatever was named in it is withdrawn, and its entries are taken out of the log, on disk too. Blocks
+     * on disk; a disk that fails is warned about.
+     */
+    void forget(Scope scope);
+
     /** The newest entries last, at most {@code limit}; also appended as JSON lines to {@code logs/egress.jsonl}. */
     List<Entry> log(int limit);
 

@@ -2,6 +2,7 @@ package im.parley.relayclient;
 
 import im.parley.api.event.Event;
 import im.parley.api.event.Filter;
+import im.parley.api.lifecycle.Scope;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -41,6 +42,12 @@ public interface RelayClient {
      * @param persona must have a signer (kind 1059 is served to its addressee only)
      */
     Subscription inbox(Persona persona, URI relay, InboxListener listener);
+
+    /**
+     * A circle is over: its connections end now instead of when they are idle, and what waits on them with them. Its owner
+     * asks for nothing in it any more.
+     */
+    void end(Scope scope);
 
     /** What each connection is like now. */
     List<RelayHealth> health();

@@ -137,6 +137,51 @@ final class EgressLog implements AutoCloseable {
         }
     }
 
+    /** Takes the entries of a scope away, here and in the files, each of which is replaced as a whole. */
+    synchronized void forget(String scope) {
+        newest.removeIf(entry -> entry.scope().equals(scope));
+        closeFile();
+        for (int i = FILES - 1; i >= 0; i--) {
+            Path each = i == 0 ? file : numbered(i);
+            try {
+                if (Files.exists(each)) {
+                    rewrite(each, scope);
+                }
+            } catch (IOException e) {
+                log.warn("What {} says of a scope that is over cannot be taken out: {}", each, e.toString());
+            }
+        }
+    }
+
+    private void rewrite(Path each, String scope) throws IOException {
+        String before = Files.readString(each);
+        StringBuilder kept = new StringBuilder(before.length());
+        for (String line : before.split("\n", -1)) {
+            Entry entry = entry(line);
+            // Of a line without its end nobody can say whose it was, but that it names the scope.
+            boolean over = entry == null ? line.contains(scope) : entry.scope().equals(scope);
+            if (!over && !line.isEmpty()) {
+                kept.append(line).append('\n');
+            }
+        }
+        if (kept.length() == before.length()) {
+            return;
+        }
+        Path rewritten = each.resolveSibling(each.getFileName() + ".new");
+        Files.deleteIfExists(rewritten);
+        try (FileChannel out = FileChannel.open(
+                rewritten,
+                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            ByteBuffer buffer = ByteBuffer.wrap(kept.toString().getBytes(StandardCharsets.UTF_8));
+            while (buffer.hasRemaining()) {
+                out.write(buffer);
+            }
+            out.force(true);
+        }
+        Files.move(rewritten, each, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
     private byte[] line(Entry entry, String instance) throws IOException {
         ByteArrayOutputStream line = new ByteArrayOutputStream(256);
         try (JsonGenerator out = json.createGenerator(line)) {

@@ -134,6 +134,12 @@ public final class GuardedEgress implements EgressControl, EgressSource {
         named.remove(named(scope, address));
     }
 
+    @Override
+    public void forget(Scope scope) {
+        named.removeIf(each -> each.scope().equals(scope));
+        log.forget(scope.circle());
+    }
+
     private static Named named(Scope scope, URI address) {
         String text = address.getHost();
         if (text == null) {

@@ -2,6 +2,7 @@ package im.parley.egress.internal;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -630,6 +631,43 @@ class GuardedEgressTest {
             assertEquals(List.of(refused, connected, refused), log.newest(10));
             assertEquals(List.of(refused), log.newest(1));
         }
+    }
+
+    @Test
+    void aScopeThatIsOverIsNamedNowhere() throws Exception {
+        Scope over = new Scope("c1");
+        control.allow(over, URI.create("ws://10.0.0.1:80"));
+        control.allow(Scope.DEFAULT, URI.create("ws://10.0.0.2:80"));
+        Entry kept = new Entry(clock.instant(), "default", "relay", "kept.example", 443, "", "connected", false);
+        Entry gone = new Entry(clock.instant(), "c1", "relay", "gone.example", 443, "", "connected", false);
+        try (EgressLog log = new EgressLog(dir, 400)) {
+            for (int i = 0; i < 3; i++) {
+                log.add(kept, "x");
+                log.add(gone, "x");
+            }
+            Files.writeString(
+                    dir.resolve("egress.jsonl"),
+                    "{\"at\":\"2027\",\"scope\":\"c1\",\"host\":\"gone.exa",
+                    StandardOpenOption.APPEND);
+            log.forget("c1");
+            assertEquals(List.of(kept, kept, kept), log.newest(10));
+            log.add(kept, "x");
+        }
+        try (var files = Files.list(dir)) {
+            for (Path file : files.toList()) {
+                assertFalse(Files.readString(file).contains("gone"), file.toString());
+                assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+            }
+        }
+        try (EgressLog log = new EgressLog(dir, 400)) {
+            assertEquals(kept, log.newest(1).get(0));
+        }
+        control.forget(over);
+        ProviderException refused = assertThrows(
+                ProviderException.class,
+                () -> control.egressFor(over, "x", null).connect("10.0.0.1", 80, "relay", SECOND));
+        assertEquals("egress.private", refused.code());
+        connect("10.0.0.2", 80);
     }
 
     @Test

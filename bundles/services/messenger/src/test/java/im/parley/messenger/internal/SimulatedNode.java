@@ -31,7 +31,9 @@ import im.parley.testkit.SeededRandom;
 import java.net.URI;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Function;
@@ -44,6 +46,9 @@ final class SimulatedNode {
     final MemoryRecords records = new MemoryRecords();
     final MemoryRecords.Faults faults = new MemoryRecords.Faults();
     final Set<String> allowed = new TreeSet<>();
+    /** What may be reached, by circle. */
+    final Map<Scope, Set<String>> named = new HashMap<>();
+
     final List<Message> told = new ArrayList<>();
     final SimulatedSlot<EncryptionScheme> schemes;
     final SimulatedSlot<IdentityProvider> identities;
@@ -218,11 +223,18 @@ final class SimulatedNode {
         @Override
         public void allow(Scope scope, URI address) {
             allowed.add(address.toString());
+            named.computeIfAbsent(scope, unused -> new TreeSet<>()).add(address.toString());
         }
 
         @Override
         public void withdraw(Scope scope, URI address) {
             allowed.remove(address.toString());
+            named.getOrDefault(scope, new TreeSet<>()).remove(address.toString());
+        }
+
+        @Override
+        public void forget(Scope scope) {
+            named.remove(scope);
         }
 
         @Override

@@ -204,6 +204,9 @@ class WholePathTest {
         }
 
         @Override
+        public void end(Scope scope) {}
+
+        @Override
         public List<RelayHealth> health() {
             return List.of();
         }
@@ -327,6 +330,9 @@ class WholePathTest {
 
             @Override
             public void withdraw(Scope scope, URI address) {}
+
+            @Override
+            public void forget(Scope scope) {}
 
             @Override
             public List<Entry> log(int limit) {

@@ -7,6 +7,7 @@ import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.protocol.Kinds;
+import im.parley.api.lifecycle.Scope;
 import im.parley.relayclient.InboxListener;
 import im.parley.relayclient.Persona;
 import im.parley.relayclient.PublishResult;
@@ -62,6 +63,8 @@ public final class SimulatedRelays {
         public final List<Event> offered = new ArrayList<>();
         /** Who told it who publishes. */
         public final Set<PublicKey> publishers = new HashSet<>();
+        /** Circles in which somebody published, asked or listened there. */
+        public final Set<String> circles = new HashSet<>();
         /** Nobody is connected and nobody can. */
         public boolean down;
         /** What it says to every event; empty to take it. */
@@ -132,7 +135,8 @@ public final class SimulatedRelays {
         public CompletionStage<PublishResult> publish(Persona persona, URI url, Event event, Duration timeout) {
             CompletableFuture<PublishResult> result = new CompletableFuture<>();
             time.after(timeout, life, () -> result.complete(unknown("relay.timeout")));
-            String link = persona.lane() + Objects.hashCode(persona.identity()) + url;
+            relay(url).circles.add(persona.scope().circle());
+            String link = persona.scope().circle() + persona.lane() + Objects.hashCode(persona.identity()) + url;
             long arrival = Math.max(
                     lastArrival.getOrDefault(link, 0L),
                     time.nanoTime() + latency().toNanos());
@@ -174,6 +178,7 @@ public final class SimulatedRelays {
         public CompletionStage<List<Event>> fetch(Persona persona, URI url, Filter filter, Duration timeout) {
             CompletableFuture<List<Event>> result = new CompletableFuture<>();
             Relay relay = relay(url);
+            relay.circles.add(persona.scope().circle());
             if (faults.instantFetch && !relay.down) {
                 result.complete(found(relay, filter));
                 return result;
@@ -209,12 +214,24 @@ public final class SimulatedRelays {
                     url,
                     persona.scope().circle());
             mine.add(inbox);
+            inbox.relay.circles.add(inbox.circle);
             inbox.connect();
             return () -> {
                 inbox.closed = true;
                 inbox.relay.inboxes.remove(inbox);
                 mine.remove(inbox);
             };
+        }
+
+        @Override
+        public void end(Scope scope) {
+            for (Inbox inbox : List.copyOf(mine)) {
+                if (inbox.circle.equals(scope.circle())) {
+                    inbox.closed = true;
+                    inbox.relay.inboxes.remove(inbox);
+                    mine.remove(inbox);
+                }
+            }
         }
 
         @Override

@@ -6,6 +6,7 @@ import im.parley.api.event.Filter;
 import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.Scope;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.api.transport.RelayTransport;
 import im.parley.protocol.ProtocolException;
@@ -182,6 +183,16 @@ public final class PooledRelayClient implements RelayClient {
             }
         });
         return handle;
+    }
+
+    @Override
+    public void end(Scope scope) {
+        connections.forEach((key, connection) -> {
+            if (key.persona().scope().equals(scope)) {
+                connections.remove(key, connection);
+                connection.post(connection::stop);
+            }
+        });
     }
 
     @Override

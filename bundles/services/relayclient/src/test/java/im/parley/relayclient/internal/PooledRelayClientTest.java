@@ -201,6 +201,29 @@ class PooledRelayClientTest {
         assertEquals(4, world.client.health().size());
     }
 
+    @Test
+    void theConnectionsOfACircleThatIsOverEndAtOnce() {
+        FakeRelay relay = world.relay("wss://relay.example");
+        Scope work = new Scope("work");
+        Persona over = Persona.anonymous(work, "out");
+        Event event = world.identity().event(NOW, 1, List.of(), "x");
+        world.client.publish(NOBODY, RELAY, event, TIMEOUT);
+        world.client.publish(over, RELAY, event, TIMEOUT);
+        world.run();
+        relay.swallows = frame -> frame.startsWith("[\"OK\"");
+        CompletionStage<PublishResult> waiting = world.client.publish(over, RELAY, event, TIMEOUT);
+        world.run();
+        world.client.end(work);
+        world.run();
+        assertEquals(State.UNKNOWN, now(waiting).state(), "who waited is told");
+        assertEquals(
+                List.of(false, true),
+                relay.wires.stream().map(wire -> wire.closed).toList());
+        assertEquals(
+                List.of("default"),
+                world.client.health().stream().map(RelayHealth::scope).toList());
+    }
+
     // AUTH.
 
     @Test
