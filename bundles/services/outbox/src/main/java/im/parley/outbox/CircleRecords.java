@@ -41,6 +41,7 @@ import im.parley.api.storage.SpaceId;
  * BLOCKED          account key                number     somebody who is not let in
  * PINS             conversation id            position   a message that is kept at hand
  * SETTINGS         account key                -          what the account tells others
+ * DEFINITION       ""                         -          what the circle is called and begins with
  * FILE_JOBS        ""                         number     a transfer of a file, with its key
  * FILE_SERVERS     ""                         number     an account and its file servers
  * </pre>
@@ -78,6 +79,7 @@ public final class CircleRecords {
     public static final int BLOCKED = 36;
     public static final int PINS = 37;
     public static final int SETTINGS = 38;
+    public static final int DEFINITION = 39;
 
     public static final int FILE_JOBS = 48;
     public static final int FILE_SERVERS = 49;

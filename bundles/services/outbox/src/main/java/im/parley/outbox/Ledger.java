@@ -8,7 +8,8 @@ import org.osgi.annotation.versioning.ProviderType;
 
 /**
  * Where every outgoing message is, per recipient. At every instant, also after a crash, each recipient is in exactly one
- * state and the counts add up to {@link Totals#sent}. Thread-safe; blocks on disk.
+ * state and the counts add up to {@link Totals#sent}. Thread-safe; blocks on disk. Of a circle other than the default one
+ * that nobody attached it is {@code REJECTED circle.unknown}.
  */
 @ProviderType
 public interface Ledger {

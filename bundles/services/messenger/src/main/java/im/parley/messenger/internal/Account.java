@@ -16,12 +16,29 @@ import java.util.List;
  * @param device names this node in the rumors of this account
  */
 record Account(long number, String name, PublicKey pubkey, List<Inbox> inboxes, long createdAt, String device) {
-    private static final int VERSION = 1;
+    /** Of accounts with an offered relay; others are written as the first version reads them. */
+    private static final int VERSION = 2;
 
     /**
-     * @param named the user gave this address; false for this node's own relay, taken by default
+     * An inbox relay: this node's own, taken by default; one that the user gave, which may be private; or one that somebody
+     * else offered and the user took, which may not.
+     *
+     * @param named the user gave this address
+     * @param own this node's own relay, wherever it listens
      */
-    record Inbox(URI relay, boolean named) {}
+    record Inbox(URI relay, boolean named, boolean own) {
+        static Inbox own(URI relay) {
+            return new Inbox(relay, false, true);
+        }
+
+        static Inbox named(URI relay) {
+            return new Inbox(relay, true, false);
+        }
+
+        static Inbox offered(URI relay) {
+            return new Inbox(relay, false, false);
+        }
+    }
 
     Account {
         inboxes = List.copyOf(inboxes);
@@ -36,10 +53,16 @@ record Account(long number, String name, PublicKey pubkey, List<Inbox> inboxes, 
     }
 
     byte[] write() throws ProviderException {
-        RecordOutput out =
-                new RecordOutput(VERSION).text(name).bytes(pubkey.bytes()).number(inboxes.size());
+        boolean offered = inboxes.stream().anyMatch(inbox -> !inbox.named() && !inbox.own());
+        RecordOutput out = new RecordOutput(offered ? VERSION : 1)
+                .text(name)
+                .bytes(pubkey.bytes())
+                .number(inboxes.size());
         for (Inbox inbox : inboxes) {
             out.text(inbox.relay().toString()).flag(inbox.named());
+            if (offered) {
+                out.flag(inbox.own());
+            }
         }
         return out.number(createdAt).text(device).done();
     }
@@ -51,7 +74,9 @@ record Account(long number, String name, PublicKey pubkey, List<Inbox> inboxes, 
         List<Inbox> inboxes = new ArrayList<>();
         int count = in.count();
         for (int i = 0; i < count; i++) {
-            inboxes.add(new Inbox(URI.create(in.text()), in.flag()));
+            URI relay = URI.create(in.text());
+            boolean named = in.flag();
+            inboxes.add(new Inbox(relay, named, in.version() == 1 ? !named : in.flag()));
         }
         return new Account(number, name, pubkey, inboxes, in.number(), in.text());
     }

@@ -39,6 +39,8 @@ final class Accounts {
     private final Predicate<PublicKey> locked;
     /** Told after identities or relays changed. */
     private final Runnable changed;
+
+    private final KeyOwners keys;
     /** Serialises what makes keys or changes relays, which touch more than the records. */
     private final Object changing = new Object();
 
@@ -52,7 +54,8 @@ final class Accounts {
             RelayLists lists,
             Supplier<@Nullable URI> ownRelay,
             Predicate<PublicKey> locked,
-            Runnable changed) {
+            Runnable changed,
+            KeyOwners keys) {
         this.scope = scope;
         this.space = space;
         this.services = services;
@@ -62,6 +65,7 @@ final class Accounts {
         this.ownRelay = ownRelay;
         this.locked = locked;
         this.changed = changed;
+        this.keys = keys;
     }
 
     /** Asks the provider for a key: to make it, to take it, or only whose it is. */
@@ -104,6 +108,13 @@ final class Accounts {
     /** @param whose tells the key before anything is kept: a refusal must change nothing; null if it is a new one */
     private Messenger.Account add(String wanted, @Nullable KeySource whose, KeySource key) throws ProviderException {
         String name = Names.checked(wanted, "identity.bad-name");
+        synchronized (keys) {
+            return addWithin(name, whose, key);
+        }
+    }
+
+    private Messenger.Account addWithin(String name, @Nullable KeySource whose, KeySource key)
+            throws ProviderException {
         synchronized (changing) {
             PublicKey pubkey;
             try (Lease<IdentityProvider> lease = services.identity().acquire()) {
@@ -115,10 +126,9 @@ final class Accounts {
                     }
                     return true;
                 });
+                keys.check(scope, expected);
                 pubkey = key.of(lease.get());
             }
-            URI own = ownRelay.get();
-            List<Account.Inbox> inboxes = own == null ? List.of() : List.of(new Account.Inbox(own, false));
             byte[] device = new byte[8];
             services.random().nextBytes(device);
             long now = services.clock().millis();
@@ -129,16 +139,32 @@ final class Accounts {
                         Book.next(tx, "accounts"),
                         name,
                         pubkey,
-                        inboxes,
+                        inboxes(Definition.of(tx)),
                         now,
                         HexFormat.of().formatHex(device));
                 Book.put(tx, made);
                 RelayLists.changed(tx, made, now / 1000);
                 return made;
             });
+            for (Account.Inbox inbox : account.inboxes()) {
+                if (inbox.named()) {
+                    services.egress().allow(scope, inbox.relay());
+                }
+            }
             changed.run();
             return shown(account);
         }
+    }
+
+    /** Those of the circle; without any, this node's own relay. */
+    private List<Account.Inbox> inboxes(Definition circle) {
+        URI own = ownRelay.get();
+        if (circle.relays().isEmpty()) {
+            return own == null ? List.of() : List.of(Account.Inbox.own(own));
+        }
+        return circle.relays().stream()
+                .map(inbox -> inbox.relay().equals(own) ? Account.Inbox.own(inbox.relay()) : inbox)
+                .toList();
     }
 
     private static void unknown(Tx tx, PublicKey pubkey) throws ProviderException {
@@ -158,6 +184,11 @@ final class Accounts {
                         "identity.name-taken", "An identity of this name exists in this circle. Choose another name.");
             }
         }
+    }
+
+    /** @param wanted name or npub; null if there is only one */
+    Messenger.Account one(@Nullable String wanted) throws ProviderException {
+        return shown(space.transact(tx -> pick(tx, wanted)));
     }
 
     List<Messenger.Account> all() throws ProviderException {
@@ -219,7 +250,7 @@ final class Accounts {
             List<Account.Inbox> inboxes = new ArrayList<>(account.inboxes());
             inboxes.removeIf(inbox -> inbox.relay().equals(relay) && !inbox.named());
             if (inboxes.stream().noneMatch(inbox -> inbox.relay().equals(relay))) {
-                inboxes.add(new Account.Inbox(relay, true));
+                inboxes.add(Account.Inbox.named(relay));
             }
             if (inboxes.size() > MAX_RELAYS) {
                 throw Rejected.of(

@@ -240,7 +240,8 @@ final class Book {
 
     /** Seconds; 0 if what is written there stays. */
     static long timer(Tx tx, String conversation) throws ProviderException {
-        return number(tx, RecordKey.of(TIMERS, conversation));
+        byte @Nullable [] said = tx.get(RecordKey.of(TIMERS, conversation));
+        return said == null ? Definition.of(tx).timerSeconds() : new RecordInput(said, 1).number();
     }
 
     static void putTimer(Tx tx, String conversation, long seconds) throws ProviderException {

@@ -79,7 +79,8 @@ final class Circle implements OutboxHost {
     private boolean begun;
     private boolean troubled;
 
-    Circle(Scope scope, Services services, Work work, LongSupplier nanoTime) {
+    /** @param keys whose keys may be in this circle */
+    Circle(Scope scope, Services services, Work work, LongSupplier nanoTime, KeyOwners keys) {
         this.scope = scope;
         this.services = services;
         this.work = work;
@@ -89,8 +90,8 @@ final class Circle implements OutboxHost {
                 scope, space, services, work, () -> services.outbox().hurry(scope));
         lists = new RelayLists(scope, space, services, work);
         inboxes = new Inboxes(scope, space, services, work, this::intake);
-        accounts =
-                new Accounts(scope, space, services, work, directory, lists, this::ownRelay, this::locked, this::soon);
+        accounts = new Accounts(
+                scope, space, services, work, directory, lists, this::ownRelay, this::locked, this::soon, keys);
         contacts = new Contacts(space, directory);
         reader = new Reader(space, services);
         writer = new Writer(scope, space, services, reader, this::shown);
@@ -221,7 +222,7 @@ final class Circle implements OutboxHost {
             for (Account account : Book.accounts(tx)) {
                 List<Account.Inbox> moved = new ArrayList<>();
                 for (Account.Inbox inbox : account.inboxes()) {
-                    Account.Inbox there = inbox.named() ? inbox : new Account.Inbox(own, false);
+                    Account.Inbox there = inbox.own() ? Account.Inbox.own(own) : inbox;
                     if (moved.stream().noneMatch(other -> other.relay().equals(there.relay()))) {
                         moved.add(there);
                     }
@@ -360,6 +361,25 @@ final class Circle implements OutboxHost {
     @Override
     public void changed(Set<String> messageIds) {
         shown();
+    }
+
+    Definition definition() throws ProviderException {
+        return space.transact(Definition::of);
+    }
+
+    void define(Definition definition) throws ProviderException {
+        space.update(definition::put);
+    }
+
+    /** Whether one of its identities has that key. */
+    boolean has(PublicKey key) throws ProviderException {
+        return space.transact(Book::accounts).stream()
+                .anyMatch(account -> account.pubkey().equals(key));
+    }
+
+    /** How many messages became visible so far. */
+    long messages() throws ProviderException {
+        return space.transact(Book::position);
     }
 
     Accounts accounts() {

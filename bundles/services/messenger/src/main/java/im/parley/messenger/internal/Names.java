@@ -31,7 +31,7 @@ final class Names {
         if (!composed.equals(composed.strip())) {
             throw bad(code, "A name does not begin or end with a space.");
         }
-        if (!composed.codePoints().allMatch(Names::visible)) {
+        if (!composed.codePoints().allMatch(Names::isVisible)) {
             throw bad(code, "A name has no control characters, line breaks or direction marks.");
         }
         if (!composed.codePoints().anyMatch(c -> c != ZERO_WIDTH_JOINER && c != ZERO_WIDTH_NON_JOINER)) {
@@ -44,7 +44,7 @@ final class Names {
     }
 
     /** The joiners are letters' shapes in Persian, Hindi and emoji; every other format character stays out. */
-    private static boolean visible(int c) {
+    static boolean isVisible(int c) {
         if (c == ZERO_WIDTH_JOINER || c == ZERO_WIDTH_NON_JOINER) {
             return true;
         }

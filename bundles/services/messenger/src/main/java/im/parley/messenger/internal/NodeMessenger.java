@@ -1,12 +1,12 @@
 package im.parley.messenger.internal;
 
 import im.parley.api.identity.IdentityProvider;
-import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.egress.EgressControl;
 import im.parley.envelope.Envelope;
+import im.parley.messenger.Circles;
 import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Outbox;
@@ -34,15 +34,15 @@ import org.osgi.service.component.annotations.Reference;
 import org.osgi.service.component.annotations.ReferenceCardinality;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 
-/** The messenger of this node: one default circle. */
+/** The messenger of this node and its circles. */
 @Component(
         name = NodeMessenger.PID,
-        service = {Messenger.class, Conversations.class},
+        service = {Messenger.class, Conversations.class, Circles.class},
         immediate = true)
-public final class NodeMessenger implements Messenger, Conversations {
+public final class NodeMessenger implements Messenger, Conversations, Circles {
     static final String PID = "im.parley.messenger";
 
-    private final Circle circle;
+    private final NodeCircles circles;
 
     @Activate
     public NodeMessenger(
@@ -64,7 +64,7 @@ public final class NodeMessenger implements Messenger, Conversations {
     }
 
     private NodeMessenger(Services services, Work.Source works, LongSupplier nanoTime) {
-        circle = new Circle(Scope.DEFAULT, services, works.forCircle(Scope.DEFAULT.circle()), nanoTime);
+        circles = new NodeCircles(services, works, nanoTime);
     }
 
     /**
@@ -78,7 +78,7 @@ public final class NodeMessenger implements Messenger, Conversations {
 
     @Deactivate
     public void close() {
-        circle.close();
+        circles.close();
     }
 
     @Override
@@ -90,6 +90,8 @@ public final class NodeMessenger implements Messenger, Conversations {
     public Account importAccount(
             Scope scope, String name, char[] key, char @Nullable [] password, char @Nullable [] passphrase)
             throws ProviderException {
+        // Whether another circle has the key is known when all are there.
+        circles.load();
         return circle(scope).accounts().imported(name, key, password, passphrase);
     }
 
@@ -168,8 +170,9 @@ public final class NodeMessenger implements Messenger, Conversations {
 
     @Override
     public AutoCloseable onMessage(Scope scope, Consumer<Message> listener) {
-        if (!scope.equals(Scope.DEFAULT)) {
-            throw new IllegalArgumentException("there is no circle of this name");
+        Circle circle = circles.known(scope);
+        if (circle == null) {
+            throw new IllegalArgumentException("there is no such circle");
         }
         return circle.onMessage(listener);
     }
@@ -271,8 +274,9 @@ public final class NodeMessenger implements Messenger, Conversations {
 
     @Override
     public AutoCloseable onTyping(Scope scope, Consumer<Typing> listener) {
-        if (!scope.equals(Scope.DEFAULT)) {
-            throw new IllegalArgumentException("there is no circle of this name");
+        Circle circle = circles.known(scope);
+        if (circle == null) {
+            throw new IllegalArgumentException("there is no such circle");
         }
         return circle.onTyping(listener);
     }
@@ -290,13 +294,49 @@ public final class NodeMessenger implements Messenger, Conversations {
     }
 
     private Circle circle(Scope scope) throws ProviderException {
-        if (!scope.equals(Scope.DEFAULT)) {
-            throw new ProviderException(
-                    Kind.REJECTED,
-                    "circle.unknown",
-                    "There is no circle of this name. The one there is is called default.");
-        }
-        return circle;
+        return circles.circle(scope);
+    }
+
+    @Override
+    public Scope find(@Nullable String name) throws ProviderException {
+        return circles.find(name);
+    }
+
+    @Override
+    public List<Summary> all() throws ProviderException {
+        return circles.all();
+    }
+
+    @Override
+    public Summary create(Draft draft) throws ProviderException {
+        return circles.create(draft);
+    }
+
+    @Override
+    public Summary rename(String name, String next) throws ProviderException {
+        return circles.rename(name, next);
+    }
+
+    @Override
+    public List<String> delete(String name) throws ProviderException {
+        return circles.delete(name);
+    }
+
+    @Override
+    public Invitation invite(String name, @Nullable String account) throws ProviderException {
+        return circles.invite(name, account);
+    }
+
+    @Override
+    public Invitation read(String link) throws ProviderException {
+        return circles.read(link);
+    }
+
+    @Override
+    public Joined join(
+            String link, @Nullable String name, String account, @Nullable String contact, @Nullable List<String> relays)
+            throws ProviderException {
+        return circles.join(link, name, account, contact, relays);
     }
 
     private static Work platform(String circle) {

@@ -62,6 +62,12 @@ class RealKeys implements IdentityProvider, KeyExport {
         return key;
     }
 
+    @Override
+    public boolean forget(PublicKey identity) {
+        secrets.remove(identity);
+        return true;
+    }
+
     /** Not sealed: tests of the messenger see that it hands on what it gets. */
     @Override
     public String exportKey(PublicKey identity, char[] password) {

@@ -2,6 +2,7 @@ package im.parley.outbox.internal;
 
 import im.parley.api.event.PublicKey;
 import im.parley.api.identity.IdentityProvider;
+import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.api.scheme.EncryptionScheme;
@@ -239,7 +240,11 @@ public final class StepOutbox implements Outbox, Ledger {
         return entries;
     }
 
-    private SealedSpace space(Scope scope) {
+    private SealedSpace space(Scope scope) throws ProviderException {
+        // Reading would begin the space of a circle that is over anew.
+        if (!scope.equals(Scope.DEFAULT) && !circles.containsKey(scope)) {
+            throw new ProviderException(Kind.REJECTED, "circle.unknown", "There is no such circle.");
+        }
         return spaces.open(CircleRecords.space(scope));
     }
 

@@ -6,8 +6,10 @@ import im.parley.api.storage.SpaceId;
 import im.parley.vault.RecordKey;
 import im.parley.vault.SealedSpace;
 import im.parley.vault.SealedSpaces;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -84,6 +86,22 @@ public final class MemoryRecords {
     /** The records as an onlooker sees them who never fails. */
     public SealedSpaces observed() {
         return seenBy(new Life(), RandomGenerator.of("SplittableRandom"), new Faults());
+    }
+
+    /** All that is kept, by space: names and values, as somebody reads them who has every key. */
+    public Map<String, String> texts() {
+        Map<String, String> texts = new TreeMap<>();
+        spaces.forEach((id, records) -> {
+            StringBuilder text = new StringBuilder();
+            records.forEach((key, value) -> text.append(key.name())
+                    .append('\n')
+                    .append(new String(value.bytes(), StandardCharsets.UTF_8))
+                    .append('\n')
+                    .append(HexFormat.of().formatHex(value.bytes()))
+                    .append('\n'));
+            texts.put(id.value(), text.toString());
+        });
+        return texts;
     }
 
     private final class View implements SealedSpace {

@@ -59,6 +59,12 @@ public final class SimulatedKeys implements IdentityProvider {
     }
 
     @Override
+    public boolean forget(PublicKey identity) {
+        keys.remove(identity);
+        return true;
+    }
+
+    @Override
     public boolean locked(PublicKey identity) {
         return locked.contains(identity);
     }
