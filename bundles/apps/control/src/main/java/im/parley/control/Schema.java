@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Every method there is, declared once: the dispatcher, the checks and {@code rpc.discover} all read this. */
@@ -365,6 +366,46 @@ public final class Schema {
     private static final Method.Param ACCOUNT_PARAM =
             optional("account", Type.TEXT, "name or npub of an own identity; may be left out if there is one");
 
+    private static final Method.Param CIRCLE_PARAM =
+            optional("circle", Type.TEXT, "name of a circle; left out for the default one");
+
+    /** What happens in a circle: all methods of these groups, and some of others. */
+    private static final Set<String> GROUPS_IN_CIRCLES =
+            Set.of("identity", "contact", "message", "chat", "file", "fileserver", "ledger");
+
+    private static final Set<String> IN_CIRCLES = Set.of("relay.add", "relay.remove", "relay.list", "drops.list");
+
+    private static final Shape CIRCLE = object(
+            "name", TEXT,
+            "id", TEXT.described("under which it is kept and logged; says nothing"),
+            "description", TEXT,
+            "relays", listOf(TEXT).described("what identities made in it begin with; none for this node's own"),
+            "fileServers", listOf(TEXT),
+            "seconds", NUMBER.described("after which messages vanish where nothing else was said; 0 for never"),
+            "createdAt", NUMBER.described("epoch milliseconds; 0 for the default circle"),
+            "identities", NUMBER,
+            "inboxRelays", NUMBER.described("how many different ones its identities have"),
+            "messages", NUMBER.described("that became visible so far"),
+            "sent", NUMBER,
+            "exact", FLAG.described("each recipient is in exactly one state"),
+            "byState", COUNTS);
+
+    private static final Shape INVITATION = object(
+            "link",
+            TEXT,
+            "circle",
+            TEXT,
+            "description",
+            TEXT,
+            "from",
+            TEXT.described("how who invites is called; empty if she did not say"),
+            "inviter",
+            TEXT.described("npub"),
+            "relays",
+            listOf(TEXT),
+            "fileServers",
+            listOf(TEXT));
+
     private static final Map<String, Method> METHODS = declare();
 
     private final Map<String, Method> methods = new LinkedHashMap<>();
@@ -372,6 +413,7 @@ public final class Schema {
     private static Map<String, Method> declare() {
         Schema schema = new Schema();
         schema.declareNode();
+        schema.declareCircles();
         schema.declareIdentities();
         schema.declareBackups();
         schema.declareMessages();
@@ -437,6 +479,110 @@ public final class Schema {
                 codes("pin.wrong", "pin.backoff", "pin.format"),
                 optional("current", Type.SECRET, "the PIN there is; left out if there is none"),
                 optional("next", Type.SECRET, "4 to 64 digits; left out to remove the PIN"));
+    }
+
+    private void declareCircles() {
+        Method.Param circle = required("circle", Type.TEXT, "its name");
+        Method.Param relays = optional("relays", Type.TEXT, "up to 3, one in a line; they may be private");
+        add(
+                Access.USER,
+                false,
+                "circle.new",
+                "Makes a circle, which shares nothing with the others.",
+                "The circle was not made",
+                CIRCLE,
+                codes(
+                        "circle.bad-name",
+                        "circle.name-taken",
+                        "circle.secret-key",
+                        "circle.bad-description",
+                        "circle.too-many",
+                        "relay.bad-url",
+                        "relay.too-many",
+                        "file-server.bad-url",
+                        "file-server.too-many",
+                        "timer.out-of-range"),
+                required("name", Type.TEXT, "1 to 64 characters"),
+                optional("description", Type.TEXT, "one line, up to 200 characters"),
+                relays,
+                optional("fileServers", Type.TEXT, "up to 8, one in a line"),
+                optional("seconds", Type.NUMBER, "5 to 31536000, after which messages in it vanish; 0 for never"));
+        add(
+                Access.USER,
+                false,
+                "circle.list",
+                "The circles of this node, the default one first.",
+                "The circles were not listed",
+                object("circles", listOf(CIRCLE)));
+        add(
+                Access.USER,
+                false,
+                "circle.rename",
+                "Gives a circle another name.",
+                "The circle was not renamed",
+                CIRCLE,
+                codes("circle.unknown", "circle.bad-name", "circle.name-taken", "circle.secret-key"),
+                circle,
+                required("name", Type.TEXT, "1 to 64 characters"));
+        add(
+                Access.USER,
+                false,
+                "circle.delete",
+                "Ends a circle for good, with its records, the keys of its identities and its connections.",
+                "The circle was not deleted",
+                object("keysKept", listOf(TEXT).described("identities whose keys lie elsewhere")),
+                codes("circle.unknown", "circle.default", "circle.not-confirmed"),
+                circle,
+                required("again", Type.TEXT, "its name again"));
+        add(
+                Access.USER,
+                false,
+                "circle.invite",
+                "A link that says where a circle meets and who invites; it has no secrets.",
+                "There is no invitation",
+                INVITATION,
+                codes("circle.unknown", "account.none", "account.ambiguous", "account.unknown"),
+                circle,
+                ACCOUNT_PARAM);
+        Method.Param link = required("link", Type.TEXT, "parley:circle?...");
+        add(
+                Access.USER,
+                false,
+                "circle.read",
+                "What an invitation says; asks nobody.",
+                "The invitation was not read",
+                INVITATION,
+                codes("invitation.bad"),
+                link);
+        add(
+                Access.USER,
+                false,
+                "circle.join",
+                "Makes a circle, an identity in it and a contact of who invites; waits for the network up to 10 s.",
+                "The circle was not joined",
+                object("circle", CIRCLE, "account", ACCOUNT, "contact", CONTACT),
+                codes(
+                        "invitation.bad",
+                        "invitation.own",
+                        "circle.bad-name",
+                        "circle.name-taken",
+                        "circle.secret-key",
+                        "circle.too-many",
+                        "identity.bad-name",
+                        "identity.secret-key",
+                        "contact.bad-name",
+                        "contact.name-taken",
+                        "contact.secret-key",
+                        "relay.bad-url",
+                        "relay.too-many"),
+                link,
+                optional("name", Type.TEXT, "of the circle here; the invitation's if left out"),
+                required("identity", Type.TEXT, "name of the identity that is made for it"),
+                optional("contact", Type.TEXT, "how to call who invites; the invitation's if left out"),
+                optional(
+                        "relays",
+                        Type.TEXT,
+                        "up to 3, one in a line, instead of the invitation's; these may be private, those may not"));
     }
 
     private void declareIdentities() {
@@ -505,7 +651,7 @@ public final class Schema {
                 Access.USER,
                 false,
                 "identity.list",
-                "The identities of this node.",
+                "The identities of a circle.",
                 "The identities were not listed",
                 object("accounts", listOf(ACCOUNT)));
         add(
@@ -1228,7 +1374,7 @@ public final class Schema {
                 Access.OPERATOR,
                 false,
                 "drops.list",
-                "What relays sent and this node threw away since its start, by code.",
+                "What relays sent and this node threw away since its start, by code; for a circle, the wraps for it.",
                 "The counters were not given",
                 object("drops", COUNTS));
         add(
@@ -1510,7 +1656,13 @@ public final class Schema {
             Shape result,
             List<String> errors,
             Method.Param... params) {
-        methods.put(name, new Method(name, scope, whileLocked, summary, failed + ".", List.of(params), result, errors));
+        List<Method.Param> all = new ArrayList<>(List.of(params));
+        List<String> codes = new ArrayList<>(errors);
+        if (IN_CIRCLES.contains(name) || GROUPS_IN_CIRCLES.contains(name.substring(0, name.indexOf('.')))) {
+            all.add(CIRCLE_PARAM);
+            codes.add("circle.unknown");
+        }
+        methods.put(name, new Method(name, scope, whileLocked, summary, failed + ".", all, result, codes));
     }
 
     /** The method of that name; null if there is none. */

@@ -16,6 +16,7 @@ import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.Scope;
 import im.parley.control.methods.BackupMethods;
 import im.parley.control.methods.ChatMethods;
+import im.parley.control.methods.CircleMethods;
 import im.parley.control.methods.EgressMethods;
 import im.parley.control.methods.FileMethods;
 import im.parley.control.methods.MessengerMethods;
@@ -69,6 +70,7 @@ class ControlServerTest {
     private final FakeVault vault = new FakeVault();
     private final FakeMessenger messenger = new FakeMessenger();
     private final FakeConversations conversations = new FakeConversations(messenger);
+    private final FakeCircles circles = new FakeCircles();
     private ControlServer server;
     private Path socket;
 
@@ -143,10 +145,17 @@ class ControlServerTest {
         return List.of(
                 new SessionMethods(vault),
                 new MessengerMethods(
-                        messenger, conversations, messenger, new NoRelays(), vault, () -> Instant.ofEpochMilli(1_500)),
-                new ChatMethods(conversations),
+                        messenger,
+                        circles,
+                        conversations,
+                        messenger,
+                        new NoRelays(),
+                        vault,
+                        () -> Instant.ofEpochMilli(1_500)),
+                new ChatMethods(conversations, circles),
                 new BackupMethods(new FakeBackups()),
-                new FileMethods(new FakeFiles(), messenger, () -> Instant.ofEpochMilli(1_500)),
+                new FileMethods(new FakeFiles(), messenger, circles, () -> Instant.ofEpochMilli(1_500)),
+                new CircleMethods(circles, messenger),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters(), new TwoEvents()),
                 new SlotMethods(new OneSwap()),
@@ -282,6 +291,13 @@ class ControlServerTest {
                     Map.entry("session.lock", "{}"),
                     Map.entry("session.unlock", "{\"pin\":\"1\"}"),
                     Map.entry("pin.set", "{\"next\":\"1234\"}"),
+                    Map.entry("circle.new", "{\"name\":\"Family\",\"relays\":\"wss://a\"}"),
+                    Map.entry("circle.list", "{}"),
+                    Map.entry("circle.rename", "{\"circle\":\"Family\",\"name\":\"Kin\"}"),
+                    Map.entry("circle.delete", "{\"circle\":\"Family\",\"again\":\"Family\"}"),
+                    Map.entry("circle.invite", "{\"circle\":\"Family\"}"),
+                    Map.entry("circle.read", "{\"link\":\"parley:circle?name=x\"}"),
+                    Map.entry("circle.join", "{\"link\":\"parley:circle?name=x\",\"identity\":\"me\"}"),
                     Map.entry("identity.new", "{\"name\":\"bob\",\"passphrase\":\"x\"}"),
                     Map.entry("identity.unlock", "{\"name\":\"bob\",\"passphrase\":\"x\"}"),
                     Map.entry("identity.list", "{}"),
@@ -402,6 +418,56 @@ class ControlServerTest {
         try (TestClient client = new TestClient(socket)) {
             assertEquals("backup.bad-directory", code(client.ask("backup.look", "{\"directory\":\"b\"}")));
             assertEquals("backup.bad-directory", code(client.ask("backup.look", "{\"directory\":\"/\\u0000\"}")));
+        }
+    }
+
+    @Test
+    void whatHappensInACircleTakesItsName() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            for (String group :
+                    List.of("identity.", "contact.", "message.", "chat.", "file.", "fileserver.", "ledger.")) {
+                for (Method method : Schema.all()) {
+                    assertTrue(
+                            !method.name().startsWith(group)
+                                    || method.params().stream()
+                                            .anyMatch(param -> param.name().equals("circle") && !param.required()),
+                            method.name());
+                }
+            }
+            client.ask("identity.list", "{}");
+            client.ask("identity.list", "{\"circle\":\"default\"}");
+            client.ask("identity.list", "{\"circle\":\"Family\"}");
+            assertEquals(List.of(Scope.DEFAULT, Scope.DEFAULT, FakeCircles.FAMILY), messenger.asked);
+            assertEquals("circle.unknown", code(client.ask("identity.list", "{\"circle\":\"Work\"}")));
+            assertEquals(
+                    1,
+                    client.ask("relay.list", "{}").path("result").path("health").size());
+            assertEquals(
+                    0,
+                    client.ask("relay.list", "{\"circle\":\"Family\"}")
+                            .path("result")
+                            .path("health")
+                            .size(),
+                    "the connections of the default circle are not its own");
+            assertEquals(
+                    3, messenger.asked.stream().filter(Scope.DEFAULT::equals).count());
+        }
+    }
+
+    @Test
+    void aCircleIsDeletedByItsNameGivenTwice() throws IOException {
+        try (TestClient client = new TestClient(socket)) {
+            for (String again : List.of("", "family", "Family ")) {
+                assertEquals(
+                        "circle.not-confirmed",
+                        code(client.ask("circle.delete", "{\"circle\":\"Family\",\"again\":\"" + again + "\"}")));
+            }
+            assertEquals(
+                    "circle.unknown", code(client.ask("circle.delete", "{\"circle\":\"Work\",\"again\":\"Work\"}")));
+            assertEquals(List.of(), circles.done);
+            client.ask("circle.delete", "{\"circle\":\"Family\",\"again\":\"Family\"}");
+            assertEquals(List.of("delete Family"), circles.done);
+            assertEquals("circle.secret-key", code(client.ask("circle.new", "{\"name\":\"nsec1qqqqqqqq\"}")));
         }
     }
 

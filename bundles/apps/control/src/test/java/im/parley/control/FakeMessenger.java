@@ -29,6 +29,8 @@ final class FakeMessenger implements Messenger, Ledger {
     private final List<Account> accounts = new ArrayList<>();
     private final Map<String, String> passphrases = new HashMap<>();
     final List<String> added = new ArrayList<>();
+    /** The circles whose identities were asked for. */
+    final List<Scope> asked = new ArrayList<>();
     /** Reads of messages and of ledger entries. */
     final AtomicInteger reads = new AtomicInteger();
     /** Reads of the ledger's sums, which cost next to nothing. */
@@ -115,6 +117,7 @@ final class FakeMessenger implements Messenger, Ledger {
 
     @Override
     public List<Account> accounts(Scope scope) {
+        asked.add(scope);
         return List.copyOf(accounts);
     }
 

@@ -6,6 +6,7 @@ import im.parley.api.lifecycle.Scope;
 import im.parley.control.Call;
 import im.parley.control.ControlException;
 import im.parley.control.MethodGroup;
+import im.parley.messenger.Circles;
 import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger.Message;
 import java.time.Duration;
@@ -18,16 +19,16 @@ import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 
-/** Conversations of the default circle as people list them. */
+/** Conversations of a circle as people list them: of the one that a call names, else of the default one. */
 @Component(name = "im.parley.control.chats", service = MethodGroup.class)
 public final class ChatMethods implements MethodGroup {
-    private static final Scope CIRCLE = Scope.DEFAULT;
-
     private final Conversations conversations;
+    private final Circles circles;
 
     @Activate
-    public ChatMethods(@Reference Conversations conversations) {
+    public ChatMethods(@Reference Conversations conversations, @Reference Circles circles) {
         this.conversations = conversations;
+        this.circles = circles;
     }
 
     @Override
@@ -54,73 +55,76 @@ public final class ChatMethods implements MethodGroup {
     @Override
     public Map<String, Object> call(Call call) throws ProviderException, ControlException {
         String account = call.optionalText("account");
+        Scope circle = circles.find(call.optionalText("circle"));
         return switch (call.method()) {
-            case "chat.list" -> list(account);
+            case "chat.list" -> list(circle, account);
             case "message.pin" ->
-                MessengerMethods.message(conversations.pin(CIRCLE, account, call.text("message"), call.flag("pinned")));
-            case "contact.block" -> block(call, account);
-            case "contact.unblock" -> unblock(call, account);
-            case "contact.blocked" -> Map.of("blocked", conversations.blocked(CIRCLE, account));
-            case "identity.settings" -> settings(call, account);
-            default -> with(call, account);
+                MessengerMethods.message(conversations.pin(circle, account, call.text("message"), call.flag("pinned")));
+            case "contact.block" -> block(circle, call, account);
+            case "contact.unblock" -> unblock(circle, call, account);
+            case "contact.blocked" -> Map.of("blocked", conversations.blocked(circle, account));
+            case "identity.settings" -> settings(circle, call, account);
+            default -> with(circle, call, account);
         };
     }
 
     /** What is about the conversation with certain people. */
-    private Map<String, Object> with(Call call, @Nullable String account) throws ProviderException, ControlException {
+    private Map<String, Object> with(Scope circle, Call call, @Nullable String account)
+            throws ProviderException, ControlException {
         List<String> with = MessengerMethods.people(call, "with");
         for (String each : with) {
             ForeignAddress.refuseSecretKey(each);
         }
         return switch (call.method()) {
-            case "chat.show" -> chat(conversations.chat(CIRCLE, account, with));
+            case "chat.show" -> chat(conversations.chat(circle, account, with));
             case "chat.page" ->
-                messages(conversations.page(CIRCLE, account, with, call.number("before", 0, Long.MAX_VALUE, 0), (int)
+                messages(conversations.page(circle, account, with, call.number("before", 0, Long.MAX_VALUE, 0), (int)
                         call.number("limit", 1, 1_000, 50)));
-            case "chat.pins" -> messages(conversations.pins(CIRCLE, account, with));
-            case "chat.read" -> chat(conversations.read(CIRCLE, account, with));
-            case "chat.pin" -> chat(conversations.pin(CIRCLE, account, with, call.flag("pinned")));
+            case "chat.pins" -> messages(conversations.pins(circle, account, with));
+            case "chat.read" -> chat(conversations.read(circle, account, with));
+            case "chat.pin" -> chat(conversations.pin(circle, account, with, call.flag("pinned")));
             case "chat.mute" ->
                 chat(conversations.mute(
-                        CIRCLE,
+                        circle,
                         account,
                         with,
                         Duration.ofSeconds(call.number("seconds", 0, Conversations.FOR_EVER.toSeconds(), 0))));
-            case "chat.draft" -> chat(conversations.draft(CIRCLE, account, with, call.text("text")));
-            case "chat.accept" -> chat(conversations.accept(CIRCLE, account, with));
-            case "chat.remove" -> Map.of("removed", conversations.remove(CIRCLE, account, with));
+            case "chat.draft" -> chat(conversations.draft(circle, account, with, call.text("text")));
+            case "chat.accept" -> chat(conversations.accept(circle, account, with));
+            case "chat.remove" -> Map.of("removed", conversations.remove(circle, account, with));
             default -> {
-                conversations.typing(CIRCLE, account, with);
+                conversations.typing(circle, account, with);
                 yield Map.of();
             }
         };
     }
 
-    private Map<String, Object> list(@Nullable String account) throws ProviderException {
+    private Map<String, Object> list(Scope circle, @Nullable String account) throws ProviderException {
         return Map.of(
                 "chats",
-                conversations.chats(CIRCLE, account).stream()
+                conversations.chats(circle, account).stream()
                         .map(ChatMethods::chat)
                         .toList());
     }
 
-    private Map<String, Object> block(Call call, @Nullable String account) throws ProviderException, ControlException {
-        ForeignAddress.refuseSecretKey(call.text("who"));
-        conversations.block(CIRCLE, account, call.text("who"));
-        return Map.of("blocked", conversations.blocked(CIRCLE, account));
-    }
-
-    private Map<String, Object> unblock(Call call, @Nullable String account)
+    private Map<String, Object> block(Scope circle, Call call, @Nullable String account)
             throws ProviderException, ControlException {
         ForeignAddress.refuseSecretKey(call.text("who"));
-        conversations.unblock(CIRCLE, account, call.text("who"));
-        return Map.of("blocked", conversations.blocked(CIRCLE, account));
+        conversations.block(circle, account, call.text("who"));
+        return Map.of("blocked", conversations.blocked(circle, account));
     }
 
-    private Map<String, Object> settings(Call call, @Nullable String account)
+    private Map<String, Object> unblock(Scope circle, Call call, @Nullable String account)
+            throws ProviderException, ControlException {
+        ForeignAddress.refuseSecretKey(call.text("who"));
+        conversations.unblock(circle, account, call.text("who"));
+        return Map.of("blocked", conversations.blocked(circle, account));
+    }
+
+    private Map<String, Object> settings(Scope circle, Call call, @Nullable String account)
             throws ProviderException, ControlException {
         Conversations.Settings settings = conversations.settings(
-                CIRCLE,
+                circle,
                 account,
                 call.has("receipts") ? call.flag("receipts") : null,
                 call.has("typing") ? call.flag("typing") : null);

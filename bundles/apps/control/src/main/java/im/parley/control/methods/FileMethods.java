@@ -16,6 +16,7 @@ import im.parley.files.FileDescription;
 import im.parley.files.FileJob;
 import im.parley.files.FileTransfers;
 import im.parley.files.PutOptions;
+import im.parley.messenger.Circles;
 import im.parley.messenger.Messenger;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -34,22 +35,35 @@ import org.osgi.service.component.annotations.Activate;
 import org.osgi.service.component.annotations.Component;
 import org.osgi.service.component.annotations.Reference;
 
-/** File servers and files. */
+/** File servers and files of a circle: of the one that a call names, else of the default one. */
 @Component(name = "im.parley.control.files", service = MethodGroup.class)
 public final class FileMethods implements MethodGroup {
-    private static final Scope CIRCLE = Scope.DEFAULT;
     private static final JsonFactory JSON = new JsonFactory();
     private static final int MAX_TAGS = 100;
     private static final String URL = "url";
 
+    /** Of this call; the service itself stands in the default one. */
+    private final Scope circle;
+
     private final FileTransfers files;
     private final Messenger messenger;
+    private final Circles circles;
     private final InstantSource clock;
 
     @Activate
-    public FileMethods(@Reference FileTransfers files, @Reference Messenger messenger, @Reference InstantSource clock) {
+    public FileMethods(
+            @Reference FileTransfers files,
+            @Reference Messenger messenger,
+            @Reference Circles circles,
+            @Reference InstantSource clock) {
+        this(Scope.DEFAULT, files, messenger, circles, clock);
+    }
+
+    private FileMethods(Scope circle, FileTransfers files, Messenger messenger, Circles circles, InstantSource clock) {
+        this.circle = circle;
         this.files = files;
         this.messenger = messenger;
+        this.circles = circles;
         this.clock = clock;
     }
 
@@ -71,17 +85,22 @@ public final class FileMethods implements MethodGroup {
 
     @Override
     public Map<String, Object> call(Call call) throws ProviderException, ControlException {
+        Scope wanted = circles.find(call.optionalText("circle"));
+        return new FileMethods(wanted, files, messenger, circles, clock).answer(call);
+    }
+
+    private Map<String, Object> answer(Call call) throws ProviderException, ControlException {
         return switch (call.method()) {
             case "file.put" -> put(call);
             case "file.get" -> get(call);
             case "file.describe" -> describe(call.text("job"));
             case "file.jobs" -> jobs(call);
             case "file.cancel" -> {
-                files.cancel(CIRCLE, call.text("job"));
+                files.cancel(circle, call.text("job"));
                 yield Map.of();
             }
             case "file.retry" -> {
-                files.retry(CIRCLE, call.text("job"));
+                files.retry(circle, call.text("job"));
                 yield Map.of();
             }
             case "file.delete" -> delete(call);
@@ -90,7 +109,7 @@ public final class FileMethods implements MethodGroup {
     }
 
     private Messenger.Account account(Call call) throws ProviderException, ControlException {
-        List<Messenger.Account> accounts = messenger.accounts(CIRCLE);
+        List<Messenger.Account> accounts = messenger.accounts(circle);
         String wanted = call.optionalText("account");
         if (accounts.isEmpty()) {
             throw refused("account.none", "There is no identity in this circle yet. Make one first.");
@@ -123,9 +142,9 @@ public final class FileMethods implements MethodGroup {
             return probe(key, url(call));
         }
         List<URI> servers = switch (call.method()) {
-            case "fileserver.add" -> files.addServer(CIRCLE, key, url(call));
-            case "fileserver.remove" -> files.removeServer(CIRCLE, key, url(call));
-            default -> files.servers(CIRCLE, key);
+            case "fileserver.add" -> files.addServer(circle, key, url(call));
+            case "fileserver.remove" -> files.removeServer(circle, key, url(call));
+            default -> files.servers(circle, key);
         };
         return Map.of(
                 "account",
@@ -146,7 +165,7 @@ public final class FileMethods implements MethodGroup {
     }
 
     private Map<String, Object> probe(PublicKey account, URI server) throws ProviderException {
-        FileServer.Probe probe = files.probe(CIRCLE, account, server);
+        FileServer.Probe probe = files.probe(circle, account, server);
         Map<String, Object> shown = new LinkedHashMap<>();
         shown.put("server", server.toString());
         shown.put("takesCiphertext", probe.takesCiphertext());
@@ -178,25 +197,25 @@ public final class FileMethods implements MethodGroup {
         } catch (IllegalArgumentException e) {
             throw refused("param.out-of-range", "The name has at most 255 characters and the type 127.");
         }
-        return Map.of("job", files.put(CIRCLE, account(call).pubkey(), path(call), options));
+        return Map.of("job", files.put(circle, account(call).pubkey(), path(call), options));
     }
 
     private Map<String, Object> get(Call call) throws ProviderException, ControlException {
         FileDescription file = description(call.text("description"));
-        return Map.of("job", files.get(CIRCLE, account(call).pubkey(), file, path(call), call.flag("replace")));
+        return Map.of("job", files.get(circle, account(call).pubkey(), file, path(call), call.flag("replace")));
     }
 
     private Map<String, Object> delete(Call call) throws ProviderException, ControlException {
         List<Map<String, Object>> results = new ArrayList<>();
         for (FileTransfers.Deletion deletion :
-                files.delete(CIRCLE, account(call).pubkey(), description(call.text("description")))) {
+                files.delete(circle, account(call).pubkey(), description(call.text("description")))) {
             results.add(Map.of("server", deletion.server().toString(), "outcome", deletion.outcome()));
         }
         return Map.of("results", results);
     }
 
     private FileJob job(String id) throws ProviderException, ControlException {
-        return files.job(CIRCLE, id)
+        return files.job(circle, id)
                 .orElseThrow(() -> refused("files.job-unknown", "There is no transfer of that number; list them."));
     }
 
@@ -261,7 +280,7 @@ public final class FileMethods implements MethodGroup {
     private Map<String, Object> jobs(Call call) throws ProviderException, ControlException {
         String only = call.optionalText("job");
         List<FileJob> found =
-                only == null ? files.jobs(CIRCLE, (int) call.number("limit", 1, 1000, 50)) : List.of(job(only));
+                only == null ? files.jobs(circle, (int) call.number("limit", 1, 1000, 50)) : List.of(job(only));
         return Map.of("jobs", found.stream().map(FileMethods::shown).toList(), "now", clock.millis());
     }
 

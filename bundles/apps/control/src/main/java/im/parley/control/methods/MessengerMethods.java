@@ -7,6 +7,7 @@ import im.parley.api.lifecycle.Scope;
 import im.parley.control.Call;
 import im.parley.control.ControlException;
 import im.parley.control.MethodGroup;
+import im.parley.messenger.Circles;
 import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
@@ -34,11 +35,14 @@ import org.osgi.service.component.annotations.Reference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Identities, contacts, relays, messages and the ledger of the default circle. */
+/** Identities, contacts, relays, messages and the ledger of a circle: the one that a call names, else the default one. */
 @Component(name = "im.parley.control.messenger", service = MethodGroup.class)
 public final class MessengerMethods implements MethodGroup {
     private static final Logger LOG = LoggerFactory.getLogger(MessengerMethods.class);
-    private static final Scope CIRCLE = Scope.DEFAULT;
+    private final Circles circles;
+    /** Of this call; the service itself stands in the default one. */
+    private final Scope circle;
+
     private final Messenger messenger;
     private final Conversations conversations;
     private final Ledger ledger;
@@ -50,18 +54,33 @@ public final class MessengerMethods implements MethodGroup {
     @Activate
     public MessengerMethods(
             @Reference Messenger messenger,
+            @Reference Circles circles,
             @Reference Conversations conversations,
             @Reference Ledger ledger,
             @Reference RelayClient relays,
             @Reference Vault vault,
             @Reference InstantSource clock) {
+        this(Scope.DEFAULT, messenger, circles, conversations, ledger, relays, vault, clock);
+    }
+
+    private MessengerMethods(
+            Scope circle,
+            Messenger messenger,
+            Circles circles,
+            Conversations conversations,
+            Ledger ledger,
+            RelayClient relays,
+            Vault vault,
+            InstantSource clock) {
+        this.circle = circle;
         this.messenger = messenger;
+        this.circles = circles;
         this.conversations = conversations;
         this.ledger = ledger;
         this.relays = relays;
         this.vault = vault;
         this.clock = clock;
-        this.readableLedger = new ReadableLedger(CIRCLE, messenger, ledger, clock);
+        this.readableLedger = new ReadableLedger(circle, messenger, ledger, clock);
     }
 
     @Override
@@ -92,13 +111,19 @@ public final class MessengerMethods implements MethodGroup {
 
     @Override
     public Map<String, Object> call(Call call) throws ProviderException, ControlException {
+        Scope wanted = circles.find(call.optionalText("circle"));
+        return new MessengerMethods(wanted, messenger, circles, conversations, ledger, relays, vault, clock)
+                .answer(call);
+    }
+
+    private Map<String, Object> answer(Call call) throws ProviderException, ControlException {
         String account = call.optionalText("account");
         return switch (call.method()) {
             case "identity.new" -> account(newIdentity(identity(call), call.secret("passphrase")));
             case "identity.import" -> account(importIdentity(call));
             case "identity.export" -> exportIdentity(call);
-            case "identity.unlock" -> account(messenger.unlockAccount(CIRCLE, identity(call), passphrase(call)));
-            case "identity.list" -> accounts(messenger.accounts(CIRCLE));
+            case "identity.unlock" -> account(messenger.unlockAccount(circle, identity(call), passphrase(call)));
+            case "identity.list" -> accounts(messenger.accounts(circle));
             case "contact.add" -> contact(newContact(account, call.text("name"), call.text("address")));
             case "contact.list" -> contacts(account);
             case "relay.add" -> addRelay(account, call.text("url"));
@@ -106,17 +131,17 @@ public final class MessengerMethods implements MethodGroup {
             case "relay.list" -> relays();
             case "message.send" -> message(send(account, people(call, "to"), readable(call.text("text"))));
             case "message.reply" ->
-                message(messenger.reply(CIRCLE, account, call.text("message"), readable(call.text("text"))));
+                message(messenger.reply(circle, account, call.text("message"), readable(call.text("text"))));
             case "message.react" ->
-                message(messenger.react(CIRCLE, account, call.text("message"), call.text("reaction")));
-            case "message.delete" -> message(messenger.delete(CIRCLE, account, call.text("message")));
+                message(messenger.react(circle, account, call.text("message"), call.text("reaction")));
+            case "message.delete" -> message(messenger.delete(circle, account, call.text("message")));
             case "message.edit" ->
-                message(messenger.edit(CIRCLE, account, call.text("message"), readable(call.text("text"))));
-            case "message.history" -> history(messenger.history(CIRCLE, account, call.text("message")));
+                message(messenger.edit(circle, account, call.text("message"), readable(call.text("text"))));
+            case "message.history" -> history(messenger.history(circle, account, call.text("message")));
             case "message.timer" -> timer(call, account);
             case "message.list" -> messages(call, account);
             case "message.follow" -> follow(call, account);
-            case "drops.list" -> Map.of("drops", drops());
+            case "drops.list" -> Map.of("drops", call.has("circle") ? messenger.drops(circle) : drops());
             default -> readableLedger.get(call);
         };
     }
@@ -130,7 +155,7 @@ public final class MessengerMethods implements MethodGroup {
     private Messenger.Account newIdentity(String name, char @Nullable [] passphrase)
             throws ProviderException, ControlException {
         refuseEmpty(passphrase);
-        return opened(messenger.createAccount(CIRCLE, name, passphrase), passphrase);
+        return opened(messenger.createAccount(circle, name, passphrase), passphrase);
     }
 
     private Messenger.Account importIdentity(Call call) throws ProviderException, ControlException {
@@ -139,19 +164,19 @@ public final class MessengerMethods implements MethodGroup {
         char[] key = call.secret("key");
         return opened(
                 messenger.importAccount(
-                        CIRCLE, identity(call), key == null ? new char[0] : key, call.secret("password"), passphrase),
+                        circle, identity(call), key == null ? new char[0] : key, call.secret("password"), passphrase),
                 passphrase);
     }
 
     private Map<String, Object> exportIdentity(Call call) throws ProviderException, ControlException {
         char[] password = call.secret("password");
         String name = identity(call);
-        String sealed = messenger.exportKey(CIRCLE, name, password == null ? new char[0] : password);
+        String sealed = messenger.exportKey(circle, name, password == null ? new char[0] : password);
         Map<String, Object> answer = new LinkedHashMap<>();
         answer.put("ncryptsec", sealed);
         answer.put(
                 "npub",
-                messenger.accounts(CIRCLE).stream()
+                messenger.accounts(circle).stream()
                         .filter(account ->
                                 account.name().equals(name) || account.npub().equals(name))
                         .map(Messenger.Account::npub)
@@ -172,7 +197,7 @@ public final class MessengerMethods implements MethodGroup {
             return made;
         }
         try {
-            return messenger.unlockAccount(CIRCLE, made.npub(), passphrase);
+            return messenger.unlockAccount(circle, made.npub(), passphrase);
         } catch (ProviderException e) {
             // The identity is there; that its key is closed is said in the answer.
             LOG.warn("a new identity's key was not opened: {}", e.code());
@@ -186,14 +211,14 @@ public final class MessengerMethods implements MethodGroup {
         ForeignAddress.refuseSecretKey(address);
         PublicKey pubkey = ForeignAddress.pubkey(address);
         if (pubkey != null) {
-            for (Messenger.Account own : messenger.accounts(CIRCLE)) {
+            for (Messenger.Account own : messenger.accounts(circle)) {
                 if (own.pubkey().equals(pubkey)) {
                     throw ControlException.of(
                             Kind.REJECTED, "contact.self", "That is your own identity " + own.name() + ".");
                 }
             }
             String composed = Normalizer.normalize(name, Normalizer.Form.NFC);
-            for (Messenger.Contact known : messenger.contacts(CIRCLE, account)) {
+            for (Messenger.Contact known : messenger.contacts(circle, account)) {
                 if (known.pubkey().equals(pubkey) && !known.name().equals(composed)) {
                     throw ControlException.of(
                             Kind.REJECTED,
@@ -202,12 +227,12 @@ public final class MessengerMethods implements MethodGroup {
                 }
             }
         }
-        return messenger.addContact(CIRCLE, account, name, address);
+        return messenger.addContact(circle, account, name, address);
     }
 
     private Map<String, Object> addRelay(@Nullable String account, String url) throws ProviderException {
-        Map<PublicKey, Set<URI>> before = relaySets(messenger.accounts(CIRCLE));
-        List<Messenger.Account> after = messenger.addRelay(CIRCLE, account, url);
+        Map<PublicKey, Set<URI>> before = relaySets(messenger.accounts(circle));
+        List<Messenger.Account> after = messenger.addRelay(circle, account, url);
         Map<String, Object> answer = new LinkedHashMap<>(accounts(after));
         answer.put("relay", normal(url));
         answer.put("added", !before.entrySet().containsAll(relaySets(after).entrySet()));
@@ -225,8 +250,8 @@ public final class MessengerMethods implements MethodGroup {
 
     private Map<String, Object> removeRelay(@Nullable String account, String url)
             throws ProviderException, ControlException {
-        Map<PublicKey, Set<URI>> before = relaySets(messenger.accounts(CIRCLE));
-        List<Messenger.Account> after = messenger.removeRelay(CIRCLE, account, url);
+        Map<PublicKey, Set<URI>> before = relaySets(messenger.accounts(circle));
+        List<Messenger.Account> after = messenger.removeRelay(circle, account, url);
         if (before.entrySet().containsAll(relaySets(after).entrySet())) {
             throw ControlException.of(Kind.REJECTED, "relay.unknown", "It is no inbox relay of yours.");
         }
@@ -254,7 +279,7 @@ public final class MessengerMethods implements MethodGroup {
         for (String each : to) {
             ForeignAddress.refuseSecretKey(each);
         }
-        return messenger.send(CIRCLE, account, to, text);
+        return messenger.send(circle, account, to, text);
     }
 
     private Map<String, Object> timer(Call call, @Nullable String account) throws ProviderException, ControlException {
@@ -265,7 +290,7 @@ public final class MessengerMethods implements MethodGroup {
         Duration after = call.has("seconds")
                 ? Duration.ofSeconds(call.number("seconds", 0, Messenger.MOST_TIMER.toSeconds(), 0))
                 : null;
-        return Map.of("seconds", messenger.timer(CIRCLE, account, with, after));
+        return Map.of("seconds", messenger.timer(circle, account, with, after));
     }
 
     private static String readable(String text) throws ControlException {
@@ -293,9 +318,9 @@ public final class MessengerMethods implements MethodGroup {
 
     private Map<String, Object> contacts(@Nullable String wanted) throws ProviderException {
         List<Map<String, Object>> found = new ArrayList<>();
-        for (Messenger.Account account : messenger.accounts(CIRCLE)) {
+        for (Messenger.Account account : messenger.accounts(circle)) {
             if (wanted == null || wanted.equals(account.name()) || wanted.equals(account.npub())) {
-                for (Messenger.Contact contact : messenger.contacts(CIRCLE, account.name())) {
+                for (Messenger.Contact contact : messenger.contacts(circle, account.name())) {
                     Map<String, Object> shown = new LinkedHashMap<>();
                     shown.put("account", account.name());
                     shown.putAll(contact(contact));
@@ -305,17 +330,17 @@ public final class MessengerMethods implements MethodGroup {
         }
         if (found.isEmpty() && wanted != null) {
             // Says so if there is no such identity.
-            messenger.contacts(CIRCLE, wanted);
+            messenger.contacts(circle, wanted);
         }
         return Map.of("contacts", found);
     }
 
     private Map<String, Object> relays() throws ProviderException {
-        Map<String, Object> answer = new LinkedHashMap<>(accounts(messenger.accounts(CIRCLE)));
+        Map<String, Object> answer = new LinkedHashMap<>(accounts(messenger.accounts(circle)));
         answer.put(
                 "health",
                 relays.health().stream()
-                        .filter(health -> health.scope().equals(CIRCLE.circle()))
+                        .filter(health -> health.scope().equals(circle.circle()))
                         .map(MessengerMethods::health)
                         .toList());
         answer.put("now", clock.millis());
@@ -326,8 +351,8 @@ public final class MessengerMethods implements MethodGroup {
             throws ProviderException, ControlException {
         int limit = (int) call.number("limit", 1, 1000, 50);
         List<Messenger.Message> found = call.has("after")
-                ? messenger.messages(CIRCLE, account, call.number("after", 0, Long.MAX_VALUE, 0), limit)
-                : messenger.latest(CIRCLE, account, limit);
+                ? messenger.messages(circle, account, call.number("after", 0, Long.MAX_VALUE, 0), limit)
+                : messenger.latest(circle, account, limit);
         return Map.of("messages", found.stream().map(MessengerMethods::message).toList());
     }
 
@@ -336,11 +361,11 @@ public final class MessengerMethods implements MethodGroup {
         if (call.has("after")) {
             after = call.number("after", 0, Long.MAX_VALUE, 0);
         } else {
-            List<Messenger.Message> newest = messenger.latest(CIRCLE, account, 1);
+            List<Messenger.Message> newest = messenger.latest(circle, account, 1);
             after = newest.isEmpty() ? 0 : newest.get(0).position();
         }
         MessageFeed feed = new MessageFeed(
-                CIRCLE,
+                circle,
                 messenger,
                 conversations,
                 ledger,
@@ -359,7 +384,7 @@ public final class MessengerMethods implements MethodGroup {
     /** By code, from the relay connections and from the wraps that came through them. */
     private Map<String, Long> drops() throws ProviderException {
         Map<String, Long> counts = new TreeMap<>(relays.drops());
-        messenger.drops(CIRCLE).forEach((code, count) -> counts.merge(code, count, Long::sum));
+        messenger.drops(circle).forEach((code, count) -> counts.merge(code, count, Long::sum));
         return counts;
     }
 
@@ -368,7 +393,7 @@ public final class MessengerMethods implements MethodGroup {
                 "accounts", accounts.stream().map(MessengerMethods::account).toList());
     }
 
-    private static Map<String, Object> account(Messenger.Account account) {
+    static Map<String, Object> account(Messenger.Account account) {
         Map<String, Object> shown = new LinkedHashMap<>();
         shown.put("name", account.name());
         shown.put("pubkey", account.pubkey().hex());
@@ -379,7 +404,7 @@ public final class MessengerMethods implements MethodGroup {
         return shown;
     }
 
-    private static Map<String, Object> contact(Messenger.Contact contact) {
+    static Map<String, Object> contact(Messenger.Contact contact) {
         Map<String, Object> shown = new LinkedHashMap<>();
         shown.put("name", contact.name());
         shown.put("pubkey", contact.pubkey().hex());

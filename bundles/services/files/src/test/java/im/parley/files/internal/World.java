@@ -77,6 +77,11 @@ final class World {
                     }
 
                     @Override
+                    public void forget(Scope scope) {
+                        named.clear();
+                    }
+
+                    @Override
                     public List<Entry> log(int limit) {
                         return List.of();
                     }
