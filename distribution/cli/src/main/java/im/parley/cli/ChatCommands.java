@@ -21,7 +21,7 @@ final class ChatCommands {
                 "Lists conversations: pinned ones first, then those with the newest message.",
                 "Requests of strangers stand below them: nobody learns that they were received until they are let in."
             })
-    static final class ListAll extends BaseCommand {
+    static final class ListAll extends CircleCommand {
         @Option(names = "--as", paramLabel = "IDENTITY", description = "Only this identity's conversations.")
         private @Nullable String as;
 
@@ -75,7 +75,7 @@ final class ChatCommands {
     }
 
     /** What is about the conversation with certain people. */
-    private abstract static class With extends BaseCommand {
+    private abstract static class With extends CircleCommand {
         @Parameters(
                 index = "0",
                 paramLabel = "WITH",
@@ -307,7 +307,7 @@ final class ChatCommands {
     }
 
     /** People who are not let in. */
-    private abstract static class Blocking extends BaseCommand {
+    private abstract static class Blocking extends CircleCommand {
         @Parameters(index = "0", paramLabel = "WHO", description = "A contact, an npub or an nprofile.")
         private String who = "";
 
@@ -356,7 +356,7 @@ final class ChatCommands {
     }
 
     @Command(name = "blocked", description = "Lists who is not let in.")
-    static final class Blocked extends BaseCommand {
+    static final class Blocked extends CircleCommand {
         @Option(names = "--as", paramLabel = "IDENTITY", description = "For which identity.")
         private @Nullable String as;
 
@@ -379,7 +379,7 @@ final class ChatCommands {
     @Command(
             name = "settings",
             description = "What an identity tells others: whether messages were received and read, and that it writes.")
-    static final class Settings extends BaseCommand {
+    static final class Settings extends CircleCommand {
         @Option(names = "--receipts", paramLabel = "on|off", description = "Authors learn what was received and read.")
         private @Nullable String receipts;
 

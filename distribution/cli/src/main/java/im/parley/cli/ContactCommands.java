@@ -23,7 +23,7 @@ final class ContactCommands {
     }
 
     @Command(name = "add", description = "Adds a contact and looks up where she receives messages.")
-    static final class Add extends BaseCommand {
+    static final class Add extends CircleCommand {
         @Parameters(index = "0", paramLabel = "NAME", description = "How to call her.")
         private String name = "";
 
@@ -58,7 +58,7 @@ final class ContactCommands {
     }
 
     @Command(name = "list", description = "Lists your contacts.")
-    static final class ListAll extends BaseCommand {
+    static final class ListAll extends CircleCommand {
         @Option(names = "--as", paramLabel = "IDENTITY", description = "Only this identity's contacts.")
         private @Nullable String as;
 

@@ -8,7 +8,7 @@ import picocli.CommandLine.Command;
 
 /** What arrived and was thrown away. */
 @Command(name = "drops", description = "Counts what relays sent and this node threw away since its start, by reason.")
-final class DropsCommand extends BaseCommand {
+final class DropsCommand extends CircleCommand {
     DropsCommand(Invocation invocation) {
         super(invocation);
     }

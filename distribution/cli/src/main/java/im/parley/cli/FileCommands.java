@@ -24,7 +24,7 @@ final class FileCommands {
     private FileCommands() {}
 
     /** A command about the servers of an identity. */
-    private abstract static class ServerCommand extends BaseCommand {
+    private abstract static class ServerCommand extends CircleCommand {
         @Option(names = "--as", paramLabel = "IDENTITY", description = "Whose file servers.")
         private @Nullable String as;
 
@@ -165,7 +165,7 @@ final class FileCommands {
     }
 
     /** A command that begins a transfer and waits for it. */
-    private abstract static class TransferCommand extends BaseCommand {
+    private abstract static class TransferCommand extends CircleCommand {
         @Option(names = "--as", paramLabel = "IDENTITY", description = "Whose file servers are used.")
         @Nullable
         String as;
@@ -350,7 +350,7 @@ final class FileCommands {
     }
 
     @Command(name = "jobs", description = "Lists transfers, the newest first.")
-    static final class Jobs extends BaseCommand {
+    static final class Jobs extends CircleCommand {
         @Option(names = "-n", paramLabel = "N", description = "How many, 1 to 1000; 20 without it.")
         private int most = 20;
 
@@ -375,7 +375,7 @@ final class FileCommands {
     }
 
     @Command(name = "cancel", description = "Ends a transfer; what a server has stays there.")
-    static final class Cancel extends BaseCommand {
+    static final class Cancel extends CircleCommand {
         @Parameters(paramLabel = "JOB", description = "Its number, as ./parley files jobs shows it.")
         private String job = "";
 
@@ -391,7 +391,7 @@ final class FileCommands {
     }
 
     @Command(name = "retry", description = "Tries now what waits, and again what has failed.")
-    static final class Retry extends BaseCommand {
+    static final class Retry extends CircleCommand {
         @Parameters(paramLabel = "JOB", description = "Its number, as ./parley files jobs shows it.")
         private String job = "";
 

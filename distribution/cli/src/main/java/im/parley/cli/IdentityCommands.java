@@ -13,7 +13,7 @@ final class IdentityCommands {
     private IdentityCommands() {}
 
     @Command(name = "new", description = "Makes an identity with a new key.")
-    static final class New extends BaseCommand {
+    static final class New extends CircleCommand {
         @Parameters(paramLabel = "NAME", description = "1 to 64 characters.")
         private String name = "";
 
@@ -65,7 +65,7 @@ final class IdentityCommands {
     @Command(
             name = "import",
             description = "Takes an identity you have elsewhere: asks for its nsec, or its ncryptsec and password.")
-    static final class Import extends BaseCommand {
+    static final class Import extends CircleCommand {
         @Parameters(paramLabel = "NAME", description = "1 to 64 characters.")
         private String name = "";
 
@@ -105,7 +105,7 @@ final class IdentityCommands {
             name = "export",
             description =
                     "Prints the key of an identity, sealed by a password that it asks for twice (ncryptsec, NIP-49).")
-    static final class Export extends BaseCommand {
+    static final class Export extends CircleCommand {
         @Parameters(paramLabel = "NAME", description = "Name or npub.")
         private String name = "";
 
@@ -140,7 +140,7 @@ final class IdentityCommands {
     }
 
     @Command(name = "unlock", description = "Opens the key of an identity that has a passphrase; asks for it.")
-    static final class Unlock extends BaseCommand {
+    static final class Unlock extends CircleCommand {
         @Parameters(paramLabel = "NAME", description = "Name or npub.")
         private String name = "";
 
@@ -177,7 +177,7 @@ final class IdentityCommands {
     }
 
     @Command(name = "list", description = "Lists your identities.")
-    static final class ListAll extends BaseCommand {
+    static final class ListAll extends CircleCommand {
         ListAll(Invocation invocation) {
             super(invocation);
         }
@@ -205,7 +205,7 @@ final class IdentityCommands {
         }
     }
 
-    private static String describe(Map<String, Object> account) throws Failure {
+    static String describe(Map<String, Object> account) throws Failure {
         List<String> relays = Answer.texts(account, "relays");
         return Plain.table(List.of(
                 List.of("npub", Answer.text(account, "npub")),

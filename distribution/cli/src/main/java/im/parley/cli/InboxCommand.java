@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
                     + " {\"event\":\"message\",...} with the members of a message, or"
                     + " {\"event\":\"state\",\"position\":...,\"state\":...} when the state of a message of yours changes."
         })
-final class InboxCommand extends BaseCommand {
+final class InboxCommand extends CircleCommand {
     private static final int MOST = 1_000;
     private static final int ID_SHOWN = 8;
     /** Messages whose later states are shown. */

@@ -17,8 +17,42 @@ import org.jspecify.annotations.Nullable;
 /** One call of the command: its streams, which tests replace, and the options that every command has. */
 class Invocation {
     private static final String COMMAND = "./parley ";
-    private static final Set<String> GROUPS =
-            Set.of("pin", "identity", "contact", "relay", "audit", "plugin", "stack", "trust", "backup");
+    private static final Set<String> GROUPS = Set.of(
+            "pin",
+            "circle",
+            "identity",
+            "contact",
+            "relay",
+            "audit",
+            "plugin",
+            "stack",
+            "trust",
+            "backup",
+            "chat",
+            "files");
+
+    /** Commands that take a circle. */
+    private static final Set<String> IN_CIRCLES = Set.of(
+            "identity",
+            "contact",
+            "send",
+            "reply",
+            "react",
+            "edit",
+            "history",
+            "keep",
+            "vanish",
+            "delete",
+            "chats",
+            "chat",
+            "settings",
+            "files",
+            "inbox",
+            "ledger",
+            "status",
+            "drops");
+
+    private static final Set<String> RELAYS_IN_CIRCLES = Set.of("add", "remove", "list");
     private static final Path STANDARD_OUTPUT = Path.of("/proc/self/fd/1");
     private static final int USUAL_WIDTH = 80;
 
@@ -26,6 +60,7 @@ class Invocation {
     private final PrintStream out;
     private final PrintStream err;
     private final Common options = new Common();
+    private @Nullable String circle;
 
     Invocation(InputStream in, PrintStream out, PrintStream err) {
         this.in = in;
@@ -57,26 +92,46 @@ class Invocation {
         return err;
     }
 
+    /** The command is about this circle. */
+    void chooseCircle(String name) {
+        circle = name;
+    }
+
+    /** As the user wrote it; null for the default one. */
+    @Nullable
+    String circle() {
+        return circle;
+    }
+
     /**
-     * Advice of ours as it holds for this call: commands in it are for the same data directory. Never for text that
-     * somebody else wrote.
+     * Advice of ours as it holds for this call: commands in it are for the same data directory and circle. Never for text
+     * that somebody else wrote.
      */
     String advice(String text) {
         Path chosen = options.chosenDataDir();
-        if (chosen == null) {
+        if (chosen == null && circle == null) {
             return text;
         }
-        String option = " --data " + Shell.quoted(chosen.toString());
+        String data = chosen == null ? "" : " --data " + Shell.quoted(chosen.toString());
         StringBuilder advice = new StringBuilder();
         int from = 0;
         for (int at = text.indexOf(COMMAND); at >= 0; at = text.indexOf(COMMAND, Math.max(from, at + 1))) {
-            int end = endOfWord(text, at + COMMAND.length());
-            if (GROUPS.contains(text.substring(at + COMMAND.length(), end))
-                    && end < text.length()
-                    && text.charAt(end) == ' ') {
-                end = endOfWord(text, end + 1);
+            int word = at + COMMAND.length();
+            int end = endOfWord(text, word);
+            String command = text.substring(word, end);
+            boolean inCircle = IN_CIRCLES.contains(command);
+            if (GROUPS.contains(command) && end < text.length() && text.charAt(end) == ' ') {
+                int second = end + 1;
+                end = endOfWord(text, second);
+                if (text.startsWith("server ", second)) {
+                    end = endOfWord(text, end + 1);
+                }
+                inCircle |= command.equals("relay") && RELAYS_IN_CIRCLES.contains(text.substring(second, end));
             }
-            if (end == at + COMMAND.length()) {
+            // Advice about another circle names it already.
+            boolean names = text.startsWith(" --circle ", end);
+            String option = data + (circle != null && inCircle && !names ? " --circle " + Shell.quoted(circle) : "");
+            if (end == word) {
                 // No command, but an option of ./parley itself.
                 advice.append(text, from, end - 1).append(option);
                 from = end - 1;

@@ -12,7 +12,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "ledger",
         description = "Shows where every message you sent is, per recipient, the newest first; the sums are exact.")
-final class LedgerCommand extends BaseCommand {
+final class LedgerCommand extends CircleCommand {
     /** In the order a message goes through them. */
     private static final List<String> STATES =
             List.of("composed", "awaiting signer", "queued", "at relays", "delivered", "read", "failed");

@@ -62,6 +62,15 @@ public final class Main {
         commands.put(
                 "pin", () -> new CommandLine(new PinGroup()).addSubcommand(new SessionCommands.SetPin(invocation)));
         commands.put(
+                "circle",
+                () -> new CommandLine(new CircleGroup())
+                        .addSubcommand(new CircleCommands.New(invocation))
+                        .addSubcommand(new CircleCommands.ListAll(invocation))
+                        .addSubcommand(new CircleCommands.Rename(invocation))
+                        .addSubcommand(new CircleCommands.Delete(invocation))
+                        .addSubcommand(new CircleCommands.Invite(invocation))
+                        .addSubcommand(new CircleCommands.Join(invocation)));
+        commands.put(
                 "identity",
                 () -> new CommandLine(new IdentityGroup())
                         .addSubcommand(new IdentityCommands.New(invocation))
@@ -239,6 +248,9 @@ public final class Main {
 
     @Command(name = "pin", description = "The PIN that locks this session.")
     private static final class PinGroup extends Group {}
+
+    @Command(name = "circle", description = "Family, friends, work: circles that never mix.")
+    private static final class CircleGroup extends Group {}
 
     @Command(name = "identity", description = "Who you are: make and list identities.")
     private static final class IdentityGroup extends Group {}

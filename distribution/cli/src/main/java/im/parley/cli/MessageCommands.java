@@ -35,7 +35,7 @@ final class MessageCommands {
     }
 
     /** What the others share. */
-    private abstract static class Act extends BaseCommand {
+    private abstract static class Act extends CircleCommand {
         @Parameters(index = "0", paramLabel = "ID", description = WHICH)
         private String message = "";
 
@@ -78,7 +78,7 @@ final class MessageCommands {
             description =
                     "Says after what time messages that you write to somebody from now on are wiped, here and there; without"
                             + " a time it tells.")
-    static final class Vanish extends BaseCommand {
+    static final class Vanish extends CircleCommand {
         @Parameters(
                 index = "0",
                 paramLabel = "WITH",
@@ -196,7 +196,7 @@ final class MessageCommands {
     }
 
     @Command(name = "history", description = "Shows the texts that a message had, oldest first.")
-    static final class History extends BaseCommand {
+    static final class History extends CircleCommand {
         @Parameters(index = "0", paramLabel = "ID", description = WHICH)
         private String message = "";
 

@@ -49,6 +49,7 @@ final class NodeClient implements AutoCloseable {
     private final SelectionKey key;
     private final ByteBuffer received = ByteBuffer.allocate(64 * 1024).flip();
     private final Queue<Map<String, Object>> notifications = new ArrayDeque<>();
+    private @Nullable String circle;
     private long lastId;
     private boolean ended;
 
@@ -152,6 +153,12 @@ final class NodeClient implements AutoCloseable {
         }
     }
 
+    /** From now on calls that happen in a circle happen in this one; null for the default one. */
+    NodeClient in(@Nullable String name) {
+        circle = name;
+        return this;
+    }
+
     /** A call without secrets. */
     Map<String, Object> call(String method, Map<String, Object> params) throws Failure {
         return call(method, params, Map.of());
@@ -176,6 +183,17 @@ final class NodeClient implements AutoCloseable {
     Map<String, Object> call(String method, Map<String, Object> params, Map<String, char[]> secrets, Duration limit)
             throws Failure {
         long id = ++lastId;
+        if (circle != null && !method.startsWith("node.") && !method.startsWith("session.")) {
+            Map<String, Object> inCircle = new LinkedHashMap<>(params);
+            inCircle.put("circle", circle);
+            return call(id, method, inCircle, secrets, limit);
+        }
+        return call(id, method, params, secrets, limit);
+    }
+
+    private Map<String, Object> call(
+            long id, String method, Map<String, Object> params, Map<String, char[]> secrets, Duration limit)
+            throws Failure {
         try {
             Duration patience = limit;
             try {

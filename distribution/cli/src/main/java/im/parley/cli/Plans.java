@@ -108,7 +108,8 @@ final class Plans {
         }
     }
 
-    private static String answer(BaseCommand command) {
+    /** What is typed in one line; empty at the end of the input. */
+    static String answer(BaseCommand command) {
         List<Byte> line = new ArrayList<>();
         try {
             for (int c = command.invocation().in().read();

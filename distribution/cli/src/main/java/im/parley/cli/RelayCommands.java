@@ -100,7 +100,7 @@ final class RelayCommands {
     @Command(
             name = "add",
             description = "Adds an inbox relay and tells the world. Waits up to 3 s to say whether it can be reached.")
-    static final class Add extends BaseCommand {
+    static final class Add extends CircleCommand {
         private static final long REACH_WITHIN_NANOS = TimeUnit.SECONDS.toNanos(3);
         /** A problem that is older than this is of the connection as it is now, not of one before. */
         private static final long SETTLED_NANOS = TimeUnit.MILLISECONDS.toNanos(700);
@@ -191,7 +191,7 @@ final class RelayCommands {
     }
 
     @Command(name = "remove", description = "Takes an inbox relay away and tells the world.")
-    static final class Remove extends BaseCommand {
+    static final class Remove extends CircleCommand {
         @Parameters(paramLabel = "URL", description = "As ./parley relay list shows it.")
         private String url = "";
 
@@ -214,7 +214,7 @@ final class RelayCommands {
     }
 
     @Command(name = "list", description = "Lists inbox relays, whose they are, and what the connections are like.")
-    static final class ListAll extends BaseCommand {
+    static final class ListAll extends CircleCommand {
         ListAll(Invocation invocation) {
             super(invocation);
         }

@@ -13,7 +13,7 @@ import picocli.CommandLine.Command;
         description =
                 "Whether the node runs, where it listens, how its relays and messages are. With --json, relays, ledger"
                         + " and backups are null while the session is locked.")
-final class StatusCommand extends BaseCommand {
+final class StatusCommand extends CircleCommand {
     StatusCommand(Invocation invocation) {
         super(invocation);
     }

@@ -13,7 +13,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** What commands share that send a text. */
-abstract class WritingCommand extends BaseCommand {
+abstract class WritingCommand extends CircleCommand {
     /** What a message may have, as the node says, too. */
     private static final int MAX_BYTES = 32 * 1024;
 

@@ -436,7 +436,7 @@ class CirclesTest {
                 link + "&file=ftp%3A%2F%2Fx",
                 link + "&about=a%0Ab",
                 link + "&about=%zz",
-                link + "&x=" + "y".repeat(4_000))) {
+                link + "&x=" + "y".repeat(24_000))) {
             refused("invitation.bad", () -> circles.read(bad));
         }
         assertEquals(invitation.circle(), circles.read(link + "&icon=later").circle());
