@@ -26,6 +26,7 @@ final class InvitationLink {
     private static final String PREFIX = "parley:circle?";
     /** With everything as long as it may be and encoded. */
     private static final int MAX_LENGTH = 24_000;
+
     private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "[::1]");
 
     private InvitationLink() {}
