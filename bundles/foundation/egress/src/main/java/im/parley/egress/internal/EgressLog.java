@@ -21,6 +21,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -45,6 +46,9 @@ final class EgressLog implements AutoCloseable {
     private final long maxBytes;
     private final JsonFactory json = new JsonFactory();
     private final ArrayDeque<Entry> newest = new ArrayDeque<>();
+    /** Scopes that were forgotten since the start; their names never come back. */
+    private final Set<String> over = new HashSet<>();
+
     private @Nullable FileChannel channel;
     private boolean warned;
     private boolean closed;
@@ -118,6 +122,10 @@ final class EgressLog implements AutoCloseable {
     }
 
     synchronized void add(Entry entry, String instance) {
+        if (over.contains(entry.scope())) {
+            // Begun before its scope was over.
+            return;
+        }
         keep(entry);
         if (closed) {
             return;
@@ -139,6 +147,7 @@ final class EgressLog implements AutoCloseable {
 
     /** Takes the entries of a scope away, here and in the files, each of which is replaced as a whole. */
     synchronized void forget(String scope) {
+        over.add(scope);
         newest.removeIf(entry -> entry.scope().equals(scope));
         closeFile();
         for (int i = FILES - 1; i >= 0; i--) {

@@ -651,7 +651,9 @@ class GuardedEgressTest {
                     StandardOpenOption.APPEND);
             log.forget("c1");
             assertEquals(List.of(kept, kept, kept), log.newest(10));
+            log.add(gone, "x");
             log.add(kept, "x");
+            assertEquals(4, log.newest(10).size(), "an attempt that ended later is not written either");
         }
         try (var files = Files.list(dir)) {
             for (Path file : files.toList()) {

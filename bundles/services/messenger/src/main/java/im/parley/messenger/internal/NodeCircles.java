@@ -73,7 +73,7 @@ final class NodeCircles implements Circles, KeyOwners {
     private void bringUp() {
         try {
             load();
-            finishLeaving();
+            settle();
         } catch (ProviderException e) {
             LOG.debug("circles are looked at again soon: {}", e.code());
             work.later(RETRY, this::bringUp);
@@ -93,7 +93,7 @@ final class NodeCircles implements Circles, KeyOwners {
                 if (closed) {
                     throw closing();
                 }
-                if (entry.stage() == Registry.Stage.THERE) {
+                if (entry.stage() == Registry.Stage.THERE && !open.containsKey(entry.scope())) {
                     open(entry.scope());
                 }
             }
@@ -101,12 +101,17 @@ final class NodeCircles implements Circles, KeyOwners {
         }
     }
 
-    /** Takes up what a crash or an absent store left half done. */
-    private void finishLeaving() throws ProviderException {
+    /** Takes up what a crash or a store that failed left half done. */
+    private void settle() throws ProviderException {
         synchronized (changing) {
             for (Registry.Entry entry : registry.all()) {
-                if (entry.stage() != Registry.Stage.THERE && !closed) {
+                if (closed) {
+                    return;
+                }
+                if (entry.stage() != Registry.Stage.THERE) {
                     finish(entry);
+                } else if (!open.containsKey(entry.scope())) {
+                    open(entry.scope());
                 }
             }
         }
@@ -316,16 +321,8 @@ final class NodeCircles implements Circles, KeyOwners {
                     .findFirst()
                     .orElseThrow(NodeCircles::unknown);
             Registry.Entry leaving = entry.in(Registry.Stage.LEAVING);
-            registry.put(leaving);
-            Circle circle;
-            synchronized (this) {
-                circle = open.remove(scope);
-                names.remove(scope);
-            }
-            if (circle != null) {
-                circle.close();
-            }
             try {
+                registry.put(leaving);
                 return finish(leaving);
             } catch (ProviderException e) {
                 work.later(RETRY, this::bringUp);
@@ -337,6 +334,14 @@ final class NodeCircles implements Circles, KeyOwners {
     /** The keys first: only the records know which they are. Doing it again is harmless. */
     private List<String> finish(Registry.Entry entry) throws ProviderException {
         Scope scope = entry.scope();
+        Circle circle;
+        synchronized (this) {
+            circle = open.remove(scope);
+            names.remove(scope);
+        }
+        if (circle != null) {
+            circle.close();
+        }
         services.relays().end(scope);
         SealedSpace space = services.spaces().open(CircleRecords.space(scope));
         List<String> kept = new ArrayList<>();
@@ -347,11 +352,11 @@ final class NodeCircles implements Circles, KeyOwners {
                 }
             }
         }
-        services.egress().forget(scope);
         services.spaces().destroy(CircleRecords.space(scope));
-        registry.remove(entry);
         // What was under way when the circle was closed may have opened another one.
         services.relays().end(scope);
+        services.egress().forget(scope);
+        registry.remove(entry);
         LOG.info("Circle {} is gone.", scope.circle());
         return kept;
     }
@@ -414,9 +419,10 @@ final class NodeCircles implements Circles, KeyOwners {
                 relays == null ? invitation.relays().stream().map(URI::toString).toList() : relays,
                 invitation.fileServers().stream().map(URI::toString).toList(),
                 0);
+        load();
+        refuseOwn(invitation);
         Scope scope = make(draft, relays == null ? Account.Inbox::offered : Account.Inbox::named);
         try {
-            refuseOwn(invitation);
             Circle circle = circle(scope);
             Messenger.Account made = circle.accounts().create(account, null);
             Messenger.Contact known = circle.contacts().add(null, inviter, read.profile());

@@ -368,6 +368,7 @@ class CirclesTest {
             one.faults.crashBefore = 0.1;
             one.faults.unavailable = 0.1;
             one.faults.twice = 0.1;
+            one.faults.unsure = 0.1;
             boolean begun;
             try {
                 one.messenger.delete("Work");
@@ -385,6 +386,7 @@ class CirclesTest {
             one.faults.crashAfter = 0;
             one.faults.crashBefore = 0;
             one.faults.unavailable = 0;
+            one.faults.unsure = 0;
             if (!one.life.alive()) {
                 one.boot();
             }
@@ -397,6 +399,55 @@ class CirclesTest {
         }
         System.out.println("circles: 200 ends, " + crashes + " crashes and " + refusals + " refusals in them");
         assertTrue(crashes > 20 && refusals > 5);
+    }
+
+    @Test
+    void aCircleIsMadeWholeOrNotAtAll() throws Exception {
+        int there = 0;
+        for (int run = 0; run < 200; run++) {
+            VirtualTime ours = new VirtualTime(
+                    new SplittableRandom(Seeds.generator("making " + run).nextLong()));
+            SimulatedNode one = new SimulatedNode(ours, new SimulatedRelays(ours), "", true);
+            ours.run(Duration.ofSeconds(3));
+            one.faults.crashAfter = 0.15;
+            one.faults.crashBefore = 0.15;
+            one.faults.unavailable = 0.1;
+            one.faults.unsure = 0.1;
+            boolean made = false;
+            try {
+                one.messenger.create(named("Work"));
+                made = true;
+            } catch (ProviderException e) {
+                assertEquals("storage.io-error", e.code());
+            } catch (SimulatedCrash e) {
+                one.kill();
+            }
+            one.faults.crashAfter = 0;
+            one.faults.crashBefore = 0;
+            one.faults.unavailable = 0;
+            one.faults.unsure = 0;
+            if (!one.life.alive()) {
+                one.boot();
+            }
+            ours.run(Duration.ofSeconds(10));
+            List<String> names =
+                    one.messenger.all().stream().map(Circles.Summary::name).toList();
+            assertTrue(
+                    names.equals(List.of("default", "Work")) || !made && names.equals(List.of("default")),
+                    "run " + run);
+            long spaces = one.records.texts().keySet().stream()
+                    .filter(space -> space.startsWith("circle:"))
+                    .count();
+            assertEquals(names.size(), spaces, "run " + run);
+            one.kill();
+            one.boot();
+            ours.run(Duration.ofSeconds(3));
+            assertEquals(names.size(), one.messenger.all().size(), "run " + run);
+            there += names.size() - 1;
+            one.stop();
+        }
+        System.out.println("circles: " + there + " of 200 made under crashes");
+        assertTrue(there > 10 && there < 190);
     }
 
     private static boolean left(SimulatedNode node, Scope scope) throws ProviderException {
