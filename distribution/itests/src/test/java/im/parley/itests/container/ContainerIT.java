@@ -2,12 +2,24 @@ package im.parley.itests.container;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 
+import im.parley.api.event.PublicKey;
+import im.parley.api.identity.IdentityProvider;
+import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
+import im.parley.api.storage.RecordStore;
+import im.parley.api.storage.Space;
+import im.parley.api.storage.SpaceId;
+import im.parley.messenger.Circles;
 import im.parley.messenger.Messenger;
+import im.parley.outbox.CircleRecords;
 import im.parley.outbox.Ledger;
+import im.parley.slot.Lease;
 import im.parley.slot.Slot;
+import im.parley.vault.RecordKey;
+import im.parley.vault.SealedSpaces;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -130,6 +142,52 @@ public class ContainerIT {
             Ledger.Totals totals = totals(ledger);
             return totals.exact() && totals.byState().get(Ledger.State.AT_RELAYS) == 2;
         });
+    }
+
+    /** Whoever has a copy of the store from before, and the node's keys of today, reads nothing. */
+    @Test
+    public void whatIsKeptOfADeletedCircleOpensNoMore() throws Exception {
+        Messenger messenger = context.getService(context.getServiceReference(Messenger.class));
+        Circles circles = context.getService(context.getServiceReference(Circles.class));
+        SealedSpaces sealed = context.getService(context.getServiceReference(SealedSpaces.class));
+        Scope scope = circles.create(new Circles.Draft("Passing", "", List.of(), List.of(), 0))
+                .scope();
+        PublicKey self = messenger.createAccount(scope, "self", null).pubkey();
+        messenger.createAccount(scope, "other", null);
+        messenger.send(scope, "self", "other", "soon nobody reads this");
+        SpaceId id = CircleRecords.space(scope);
+        Slot<RecordStore> records = slot("storage.records");
+        Slot<IdentityProvider> identity = slot("identity");
+        List<Space.Entry> copy;
+        try (Lease<RecordStore> store = records.acquire();
+                Lease<IdentityProvider> keys = identity.acquire()) {
+            copy = store.get().open(id).transact(tx -> tx.range(new byte[] {0}, null, false, 1_000));
+            assertTrue("there is something to lose: " + copy.size(), copy.size() > 10);
+            assertTrue(keys.get().list().contains(self));
+        }
+        circles.delete("Passing");
+        try (Lease<RecordStore> store = records.acquire();
+                Lease<IdentityProvider> keys = identity.acquire()) {
+            assertFalse(store.get().spaces().contains(id));
+            assertFalse(keys.get().list().contains(self));
+            store.get().open(id).transact(tx -> {
+                for (Space.Entry entry : copy) {
+                    tx.put(entry.key(), entry.value());
+                }
+                return true;
+            });
+            ProviderException refused = assertThrows(
+                    ProviderException.class, () -> sealed.open(id).get(RecordKey.of(CircleRecords.DEFINITION, "")));
+            assertEquals("store.key-missing", refused.code());
+            store.get().destroy(id);
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private <T> Slot<T> slot(String name) throws Exception {
+        ServiceReference<?>[] references =
+                context.getServiceReferences(Slot.class.getName(), "(parley.slot=" + name + ")");
+        return (Slot<T>) context.getService(references[0]);
     }
 
     private static Ledger.Totals totals(Ledger ledger) {
