@@ -105,6 +105,25 @@ class LocalVaultTest {
     }
 
     @Test
+    void aSecretIsOverwrittenBeforeItsFileGoesEvenIfACrashCameBetween() throws Exception {
+        Secrets secrets = open().secretsFor(INSTANCE);
+        secrets.write("db", bytes("value"), null);
+        Path file = files(data.resolve("vault/secrets")).get(0);
+        Path link = Files.createLink(root.resolve("the same blocks"), file);
+        int size = (int) Files.size(file);
+        secrets.delete("db");
+        assertArrayEquals(new byte[size], Files.readAllBytes(link));
+        assertEquals(List.of(), files(data.resolve("vault/secrets")));
+
+        secrets.write("db", bytes("value"), null);
+        // As a crash leaves it that came when the file had its other name.
+        Files.move(file, file.resolveSibling(file.getFileName() + ".gone"));
+        assertEquals(List.of(), open().secretsFor(INSTANCE).names());
+        open().secretsFor(INSTANCE).delete("db");
+        assertEquals(List.of(), files(data.resolve("vault/secrets")));
+    }
+
+    @Test
     void aStrayFileWhereSecretsWouldBeDoesNotKeepAVaultFromBeingMade() throws Exception {
         Path secrets = root.resolve("data/vault/secrets/x");
         Files.createDirectories(secrets);
