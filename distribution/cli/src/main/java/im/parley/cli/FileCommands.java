@@ -177,6 +177,21 @@ final class FileCommands {
             super(invocation);
         }
 
+        int fetch(Map<String, Object> params, String target, boolean replace) throws Failure, InterruptedException {
+            params.put("path", Path.of(target).toAbsolutePath().normalize().toString());
+            params.put("replace", replace);
+            try (NodeClient client = connect()) {
+                String id = Answer.text(client.call("file.get", params), "job");
+                if (noWait) {
+                    show(Map.of("job", id), advice("Transfer " + id + " goes on; see ./parley files jobs.\n"));
+                    return Exit.OK;
+                }
+                Map<String, Object> job = await(client, id, "The file was not fetched.");
+                show(job, "Written to " + Plain.line(Answer.text(job, "path")) + ".\n");
+                return Exit.OK;
+            }
+        }
+
         /** The job when it is available or over; of one that failed a {@link Failure}. */
         Map<String, Object> await(NodeClient client, String id, String what) throws Failure, InterruptedException {
             long told = System.nanoTime();
@@ -213,6 +228,15 @@ final class FileCommands {
         @Parameters(paramLabel = "FILE", description = "Of any kind, up to 64 GiB.")
         private String file = "";
 
+        @Option(
+                names = "--to",
+                paramLabel = "TO",
+                description = "Sends it as a message, too: to a contact, an own identity, an npub or an nprofile.")
+        private @Nullable String to;
+
+        @Option(names = "--and", paramLabel = "NAME", description = "One more with --to, up to 8 times.")
+        private List<String> others = new ArrayList<>();
+
         @Option(names = "--name", paramLabel = "NAME", description = "What those who get it see as its name.")
         private @Nullable String name;
 
@@ -230,6 +254,13 @@ final class FileCommands {
         int run() throws Failure, InterruptedException {
             Map<String, Object> params = ContactCommands.as(as);
             params.put("path", Path.of(file).toAbsolutePath().normalize().toString());
+            if (to != null) {
+                SecretKeys.refuseAsAddress("The file was not sent.", to);
+                params.put("to", to);
+                if (!others.isEmpty()) {
+                    params.put("and", String.join("\n", others));
+                }
+            }
             if (name != null) {
                 params.put("name", name);
             }
@@ -249,7 +280,7 @@ final class FileCommands {
                 Map<String, Object> result = new LinkedHashMap<>(job);
                 String description = Answer.text(client.call("file.describe", Map.of("job", id)), "description");
                 result.put("description", description);
-                show(result, description + "\n");
+                show(result, to == null ? description + "\n" : "Sent to " + Plain.line(to) + ".\n");
                 if (!json()) {
                     for (String warning : Answer.texts(job, "warnings")) {
                         invocation().err().println("Note: " + Plain.line(warning));
@@ -257,6 +288,32 @@ final class FileCommands {
                 }
                 return Exit.OK;
             }
+        }
+    }
+
+    @Command(name = "save", description = "Downloads the file of a message, checks and decrypts it.")
+    static final class Save extends TransferCommand {
+        @Parameters(
+                index = "0",
+                paramLabel = "ID",
+                description = "The message: the beginning of its id, as ./parley inbox --ids shows it.")
+        private String message = "";
+
+        @Parameters(index = "1", paramLabel = "FILE", description = "Where to write it.")
+        private String file = "";
+
+        @Option(names = "--force", description = "Replace the file if it is there.")
+        private boolean force;
+
+        Save(Invocation invocation) {
+            super(invocation);
+        }
+
+        @Override
+        int run() throws Failure, InterruptedException {
+            Map<String, Object> params = ContactCommands.as(as);
+            params.put("message", message);
+            return fetch(params, file, force);
         }
     }
 
@@ -281,19 +338,8 @@ final class FileCommands {
         @Override
         int run() throws Failure, InterruptedException {
             Map<String, Object> params = ContactCommands.as(as);
-            params.put("path", Path.of(file).toAbsolutePath().normalize().toString());
-            params.put("replace", force);
-            try (NodeClient client = connect()) {
-                params.put("description", read(invocation(), description));
-                String id = Answer.text(client.call("file.get", params), "job");
-                if (noWait) {
-                    show(Map.of("job", id), advice("Transfer " + id + " goes on; see ./parley files jobs.\n"));
-                    return Exit.OK;
-                }
-                Map<String, Object> job = await(client, id, "The file was not fetched.");
-                show(job, "Written to " + Plain.line(Answer.text(job, "path")) + ".\n");
-                return Exit.OK;
-            }
+            params.put("description", read(invocation(), description));
+            return fetch(params, file, force);
         }
     }
 

@@ -253,6 +253,14 @@ final class InboxCommand extends CircleCommand {
 
     /** With the names of those whom it names. */
     private static String text(Map<String, Object> message) throws Failure {
+        List<Map<String, Object>> files = Answer.objects(message, "file");
+        if (!files.isEmpty()) {
+            Map<String, Object> file = files.get(0);
+            String name = Answer.text(file, "name");
+            long size = Answer.number(file, "size");
+            return "[file] " + (name.isEmpty() ? "without a name" : name) + ", " + Answer.text(file, "type")
+                    + (size < 0 ? "" : ", " + Plain.bytes(size));
+        }
         String text = Answer.text(message, "text");
         for (Map<String, Object> mention : Answer.objects(message, "mentions")) {
             text = text.replace(Answer.text(mention, "address"), "@" + Answer.text(mention, "name"));

@@ -95,6 +95,7 @@ public final class Main {
                                 .addSubcommand(new FileCommands.Servers(invocation))
                                 .addSubcommand(new FileCommands.Probe(invocation)))
                         .addSubcommand(new FileCommands.Put(invocation))
+                        .addSubcommand(new FileCommands.Save(invocation))
                         .addSubcommand(new FileCommands.Get(invocation))
                         .addSubcommand(new FileCommands.Delete(invocation))
                         .addSubcommand(new FileCommands.Jobs(invocation))

@@ -44,7 +44,7 @@ class ConversationTest {
                 + "\",\"peer\":\"bb\",\"peerName\":\"" + peer + "\",\"outgoing\":" + outgoing
                 + ",\"sentAt\":0,\"text\":\"" + text + "\",\"state\":\"" + (outgoing ? "queued" : "received")
                 + "\",\"what\":\"text\",\"about\":\"\",\"room\":\"r\",\"members\":[\"" + peer
-                + "\"],\"reactions\":[],\"deleted\":false,\"expires\":0,\"edits\":0,\"mentions\":[]}";
+                + "\"],\"reactions\":[],\"deleted\":false,\"expires\":0,\"edits\":0,\"mentions\":[],\"file\":[]}";
     }
 
     private static String messages(String... messages) {

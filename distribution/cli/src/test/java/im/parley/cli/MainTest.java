@@ -40,7 +40,7 @@ class MainTest {
     private static final String SESSION = "\"result\":{\"pinSet\":%s,\"locked\":%s,\"failures\":0,\"retryAt\":0}";
     private static final String MESSAGE =
             "{\"position\":5,\"id\":\"aa\",\"account\":\"alice\",\"peer\":\"bb\",\"peerName\":\"bob\","
-                    + "\"outgoing\":false,\"sentAt\":0,\"text\":\"%s\",\"state\":\"received\",\"what\":\"text\",\"about\":\"\",\"room\":\"r\",\"members\":[\"bob\"],\"reactions\":[],\"deleted\":false,\"expires\":0,\"edits\":0,\"mentions\":[]}";
+                    + "\"outgoing\":false,\"sentAt\":0,\"text\":\"%s\",\"state\":\"received\",\"what\":\"text\",\"about\":\"\",\"room\":\"r\",\"members\":[\"bob\"],\"reactions\":[],\"deleted\":false,\"expires\":0,\"edits\":0,\"mentions\":[],\"file\":[]}";
 
     @TempDir
     Path data;

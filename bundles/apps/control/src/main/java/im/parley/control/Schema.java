@@ -71,7 +71,18 @@ public final class Schema {
             "expires", NUMBER.described("epoch seconds at which it is wiped; 0 for never"),
             "edits", NUMBER.described("how often its text was changed"),
             "mentions",
-                    listOf(object("address", TEXT.described("as it stands in the text"), "name", TEXT, "self", FLAG)));
+                    listOf(object("address", TEXT.described("as it stands in the text"), "name", TEXT, "self", FLAG)),
+            "file",
+                    listOf(object(
+                                    "name", TEXT,
+                                    "type", TEXT,
+                                    "size", NUMBER.described("bytes when encrypted; -1 if it was not said"),
+                                    "width", NUMBER,
+                                    "height", NUMBER,
+                                    "blurhash", TEXT,
+                                    "duration", NUMBER.described("milliseconds; 0 if it was not said"),
+                                    "sha256", TEXT.described("of the encrypted file")))
+                            .described("one, or none that can be got"));
 
     private static final Shape CHAT = object(
             "account",
@@ -1140,8 +1151,16 @@ public final class Schema {
                 "Encrypts a file and uploads it to the file servers of an identity, by itself and also after a crash.",
                 "The file was not taken",
                 object("job", TEXT),
-                codes("files.no-server", "file.absent", "file.too-large"),
+                codes(
+                        "files.no-server",
+                        "file.absent",
+                        "file.too-large",
+                        "recipient.unknown",
+                        "room.too-many",
+                        "contact.secret-key"),
                 required("path", Type.TEXT, "absolute, on the node's machine"),
+                optional("to", Type.TEXT, "sends it as a message, too, as soon as a server has it"),
+                optional("and", Type.TEXT, "up to 8 more, one in a line: the room of these people"),
                 optional("name", Type.TEXT, "that those who get it see; without it the one of the file"),
                 optional("type", Type.TEXT, "media type; found out without it"),
                 optional("keepMetadata", Type.FLAG, "sends a picture with all that it tells"),
@@ -1153,8 +1172,16 @@ public final class Schema {
                 "Downloads a file, checks and decrypts it, by itself and also after a crash.",
                 "The file is not fetched",
                 object("job", TEXT),
-                codes("file.bad-description", "file.unknown-cipher", "file.exists", "file.absent"),
-                required("description", Type.TEXT, "as file.describe gave it"),
+                codes(
+                        "file.bad-description",
+                        "file.unknown-cipher",
+                        "file.exists",
+                        "file.absent",
+                        "message.unknown",
+                        "message.ambiguous",
+                        "message.no-file"),
+                optional("description", Type.TEXT, "as file.describe gave it"),
+                optional("message", Type.TEXT, "instead: the id of a message with a file, or the beginning of it"),
                 required("path", Type.TEXT, "absolute, on the node's machine"),
                 optional("replace", Type.FLAG, "a file that is there is replaced"),
                 ACCOUNT_PARAM);

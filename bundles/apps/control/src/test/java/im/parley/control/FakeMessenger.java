@@ -4,10 +4,12 @@ import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
+import im.parley.files.PutOptions;
 import im.parley.messenger.Messenger;
 import im.parley.outbox.Ledger;
 import im.parley.protocol.Nip19;
 import java.net.URI;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -65,7 +67,8 @@ final class FakeMessenger implements Messenger, Ledger {
                             old.deleted(),
                             old.expires(),
                             old.edits(),
-                            old.mentions()));
+                            old.mentions(),
+                            old.file()));
         }
     }
 
@@ -186,7 +189,8 @@ final class FakeMessenger implements Messenger, Ledger {
                     false,
                     0,
                     0,
-                    List.of());
+                    List.of(),
+                    null);
             messages.add(message);
         }
         listeners.forEach(listener -> listener.accept(message));
@@ -196,6 +200,16 @@ final class FakeMessenger implements Messenger, Ledger {
     @Override
     public long timer(Scope scope, @Nullable String account, List<String> with, @Nullable Duration after) {
         return after == null ? 60 : after.toSeconds();
+    }
+
+    @Override
+    public String sendFile(Scope scope, @Nullable String account, List<String> to, Path file, PutOptions options) {
+        return "7";
+    }
+
+    @Override
+    public String saveFile(Scope scope, @Nullable String account, String id, Path target, boolean replace) {
+        return "8";
     }
 
     @Override

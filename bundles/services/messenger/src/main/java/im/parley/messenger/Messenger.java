@@ -3,7 +3,10 @@ package im.parley.messenger;
 import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
+import im.parley.files.FileTransfers;
+import im.parley.files.PutOptions;
 import java.net.URI;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -113,6 +116,29 @@ public interface Messenger {
     default Message send(Scope scope, @Nullable String account, String to, String text) throws ProviderException {
         return send(scope, account, List.of(to), text);
     }
+
+    /**
+     * Encrypts a file, uploads it to the account's file servers, and sends it as soon as one of them has it, by itself and
+     * also after a crash (NIP-17, kind 15).
+     *
+     * @param to as for {@link #send}
+     * @return the job, see {@link FileTransfers#job}
+     * @throws ProviderException as {@link #send} and {@link FileTransfers#put}; {@code UNAVAILABLE files.unavailable}
+     */
+    String sendFile(Scope scope, @Nullable String account, List<String> to, Path file, PutOptions options)
+            throws ProviderException;
+
+    /**
+     * Gets the file of a message, checks and decrypts it.
+     *
+     * @param id as for {@link #reply}
+     * @param target where it shall be; appears whole or not at all
+     * @return the job
+     * @throws ProviderException {@code REJECTED message.unknown}, {@code REJECTED message.ambiguous}, {@code REJECTED
+     *     message.no-file}, as {@link FileTransfers#get}
+     */
+    String saveFile(Scope scope, @Nullable String account, String id, Path target, boolean replace)
+            throws ProviderException;
 
     /**
      * How long after they are written this account's messages to these people are wiped, here and at everybody whose client
@@ -244,6 +270,26 @@ public interface Messenger {
     record Reaction(String by, String content) {}
 
     /**
+     * What a message says of its file; nothing of it is checked before it is here.
+     *
+     * @param name empty if it has none
+     * @param sizeBytes of the encrypted file; -1 if it was not said
+     * @param width in pixels; 0 if it was not said
+     * @param blurhash empty if there is none
+     * @param durationMillis 0 if it was not said
+     * @param sha256 of the encrypted file, hex
+     */
+    record Attachment(
+            String name,
+            String mediaType,
+            long sizeBytes,
+            int width,
+            int height,
+            String blurhash,
+            long durationMillis,
+            String sha256) {}
+
+    /**
      * @param position order in which messages became visible in this circle; grows
      * @param id hex id of the rumor, the same at sender and recipient
      * @param account name of the own identity concerned
@@ -260,6 +306,7 @@ public interface Messenger {
      * @param expires epoch seconds at which it is wiped; 0 for never
      * @param edits how often its text was changed
      * @param mentions whom its text names, at most 50
+     * @param file null if it has none that can be got
      */
     record Message(
             long position,
@@ -279,7 +326,8 @@ public interface Messenger {
             boolean deleted,
             long expires,
             int edits,
-            List<Mention> mentions) {
+            List<Mention> mentions,
+            @Nullable Attachment file) {
         public Message {
             members = List.copyOf(members);
             reactions = List.copyOf(reactions);

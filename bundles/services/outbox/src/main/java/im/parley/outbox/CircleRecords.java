@@ -44,6 +44,8 @@ import im.parley.api.storage.SpaceId;
  * DEFINITION       ""                         -          what the circle is called and begins with
  * FILE_JOBS        ""                         number     a transfer of a file, with its key
  * FILE_SERVERS     ""                         number     an account and its file servers
+ * FILE_MESSAGES    ""                         number     for whom a file is that is being uploaded
+ * FILE_DESCRIPTIONS  account key              position   the tags of a message with a file, its key among them
  * </pre>
  *
  * <p>48 to 59 are for files.
@@ -83,6 +85,8 @@ public final class CircleRecords {
 
     public static final int FILE_JOBS = 48;
     public static final int FILE_SERVERS = 49;
+    public static final int FILE_MESSAGES = 50;
+    public static final int FILE_DESCRIPTIONS = 51;
 
     private CircleRecords() {}
 

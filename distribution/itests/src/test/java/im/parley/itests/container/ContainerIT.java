@@ -140,7 +140,10 @@ public class ContainerIT {
                         && texts(messenger, "alice").contains("नमस्ते"));
         await("both are at the relay", () -> {
             Ledger.Totals totals = totals(ledger);
-            return totals.exact() && totals.byState().get(Ledger.State.AT_RELAYS) == 2;
+            return totals.exact()
+                    && totals.byState().get(Ledger.State.AT_RELAYS)
+                                    + totals.byState().get(Ledger.State.DELIVERED)
+                            == 2;
         });
     }
 

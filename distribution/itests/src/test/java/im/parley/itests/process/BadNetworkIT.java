@@ -112,7 +112,10 @@ public class BadNetworkIT {
     private void assertDelivered(List<String> sent) throws Exception {
         Waiting.until("all arrive", Duration.ofMinutes(3), () -> received(bob).containsAll(sent));
         assertEquals("each once, in order", sent, received(bob));
-        Waiting.until("the ledger knows", Duration.ofMinutes(3), () -> ledger("at relays") == sent.size());
+        Waiting.until(
+                "the ledger knows",
+                Duration.ofMinutes(3),
+                () -> DistributionNode.arrived(alice.json("ledger").path("byState")) == sent.size());
         assertTrue(alice.json("ledger").path("exact").asBoolean());
     }
 

@@ -210,6 +210,13 @@ final class DistributionNode implements AutoCloseable {
         return json("identity", "list").path("accounts").get(0).path("npub").asText();
     }
 
+    /** Of the ledger's sums: whose relay has the message, and who said that she has it or has read it. */
+    static long arrived(JsonNode byState) {
+        return byState.path("at relays").asLong()
+                + byState.path("delivered").asLong()
+                + byState.path("read").asLong();
+    }
+
     /** The texts that others sent it, in the order of appearance. */
     List<String> received() throws IOException {
         List<String> texts = new ArrayList<>();

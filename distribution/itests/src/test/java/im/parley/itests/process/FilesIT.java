@@ -226,4 +226,41 @@ public class FilesIT {
         assertEquals(1, refused.exit());
         assertTrue(refused.err(), refused.err().contains("fileserver.forbidden"));
     }
+
+    @Test
+    public void aFileIsAMessageThatIsSavedAndTakenBack() throws Exception {
+        String relay = "ws://127.0.0.1:" + server.port();
+        for (DistributionNode node : new DistributionNode[] {alice, bob}) {
+            node.json("relay", "add", relay);
+        }
+        alice.json("contact", "add", "bob", bob.npub());
+        bob.json("contact", "add", "alice", alice.npub());
+        alice.json("files", "server", "add", url());
+        Path source = alice.base().resolve("note.bin");
+        String hash = random(source, 3 << 20);
+        alice.json("files", "put", source.toString(), "--to", "bob");
+        Waiting.until(
+                "Bob has the message", () -> bob.json("inbox").path("messages").size() == 1);
+        JsonNode message = bob.json("inbox").path("messages").get(0);
+        assertEquals("file", message.path("what").asText());
+        assertEquals("note.bin", message.path("file").get(0).path("name").asText());
+        Path target = bob.base().resolve("saved.bin");
+        // A server in the own network is spoken to only by who named it.
+        assertEquals(
+                1,
+                bob.run("", "files", "save", message.path("id").asText(), target.toString())
+                        .exit());
+        bob.json("files", "server", "add", url());
+        bob.json("files", "save", message.path("id").asText(), target.toString());
+        assertEquals(hash, hash(target));
+
+        Path blobs = server.data().resolve("providers/im.parley.blobs.disk~main");
+        assertTrue(bytes(blobs) > 3 << 20);
+        String mine = alice.json("inbox").path("messages").get(0).path("id").asText();
+        alice.json("delete", mine);
+        Waiting.until("the server has it no more", () -> bytes(blobs) < 3 << 20);
+        Waiting.until(
+                "Bob has it no more",
+                () -> bob.json("inbox").path("messages").get(0).path("deleted").asBoolean());
+    }
 }

@@ -122,7 +122,7 @@ public class ForeignRelayIT {
         Waiting.until(
                 "all of it is at the relay",
                 PATIENCE,
-                () -> node.json("ledger").path("byState").path("at relays").asLong() == sent);
+                () -> DistributionNode.arrived(node.json("ledger").path("byState")) == sent);
         JsonNode ledger = node.json("ledger");
         assertTrue(ledger.toString(), ledger.path("exact").asBoolean());
         assertEquals(sent, ledger.path("sent").asLong());

@@ -70,7 +70,7 @@ public class HandoverIT {
         // On two cores more is taken than is sent meanwhile.
         Duration patience = Duration.ofMinutes(5).plusSeconds(traffic.messages.get() / 20);
         Waiting.until("every message is at its relay", patience, () -> {
-            return node.json("ledger").path("byState").path("at relays").asInt()
+            return DistributionNode.arrived(node.json("ledger").path("byState"))
                     == traffic.messages.get() + RECORDS / 10;
         });
         assertTrue(node.json("ledger").path("exact").asBoolean());

@@ -240,16 +240,16 @@ public class PluginIT {
         int all = sent;
         Waiting.until(
                 "all is sent",
-                () -> node.json("ledger").path("byState").path("at relays").asInt() == all);
+                () -> DistributionNode.arrived(node.json("ledger").path("byState")) == all);
         node.json("stop");
         node.start();
         assertFilled("-0.1.1");
         assertStored(published);
-        assertEquals(all, node.json("ledger").path("byState").path("at relays").asInt());
+        assertEquals(all, DistributionNode.arrived(node.json("ledger").path("byState")));
         node.json("undo");
         assertFilled("");
         assertStored(published);
-        assertEquals(all, node.json("ledger").path("byState").path("at relays").asInt());
+        assertEquals(all, DistributionNode.arrived(node.json("ledger").path("byState")));
         assertEquals(0, node.json("plugin", "list").path("plugins").size());
     }
 

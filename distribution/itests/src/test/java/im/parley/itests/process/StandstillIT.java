@@ -85,7 +85,7 @@ public class StandstillIT {
         assertEquals("each once, in order", sent, bob.received());
         Waiting.until(
                 "the ledger knows",
-                () -> alice.json("ledger").path("byState").path("at relays").asLong() == sent.size());
+                () -> DistributionNode.arrived(alice.json("ledger").path("byState")) == sent.size());
         assertTrue(alice.json("ledger").path("exact").asBoolean());
         System.out.println("DB-15 " + what + " stood still for " + STANDSTILL.toSeconds() + " s: " + sent.size()
                 + " messages, each shown once, all shown " + millis + " ms after it went on");

@@ -135,7 +135,7 @@ public class SwapIT {
         try (ControlSocket control = control()) {
             Waiting.until("the ledger has it", Duration.ofMinutes(2), () -> {
                 JsonNode byState = control.call("ledger.get", Peers.arguments()).path("byState");
-                return byState.path("at relays").asLong() == all.count();
+                return DistributionNode.arrived(byState) == all.count();
             });
             JsonNode ledger = control.call("ledger.get", Peers.arguments());
             assertTrue(ledger.path("exact").asBoolean());

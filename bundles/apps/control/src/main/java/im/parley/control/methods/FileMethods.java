@@ -197,10 +197,24 @@ public final class FileMethods implements MethodGroup {
         } catch (IllegalArgumentException e) {
             throw refused("param.out-of-range", "The name has at most 255 characters and the type 127.");
         }
-        return Map.of("job", files.put(circle, account(call).pubkey(), path(call), options));
+        if (!call.has("to")) {
+            return Map.of("job", files.put(circle, account(call).pubkey(), path(call), options));
+        }
+        List<String> to = MessengerMethods.people(call, "to");
+        for (String each : to) {
+            ForeignAddress.refuseSecretKey(each);
+        }
+        return Map.of("job", messenger.sendFile(circle, call.optionalText("account"), to, path(call), options));
     }
 
     private Map<String, Object> get(Call call) throws ProviderException, ControlException {
+        String message = call.optionalText("message");
+        if (message != null) {
+            return Map.of(
+                    "job",
+                    messenger.saveFile(
+                            circle, call.optionalText("account"), message, path(call), call.flag("replace")));
+        }
         FileDescription file = description(call.text("description"));
         return Map.of("job", files.get(circle, account(call).pubkey(), file, path(call), call.flag("replace")));
     }

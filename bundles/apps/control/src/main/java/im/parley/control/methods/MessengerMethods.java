@@ -452,6 +452,20 @@ public final class MessengerMethods implements MethodGroup {
                         .map(mention ->
                                 Map.of("address", mention.address(), "name", mention.name(), "self", mention.self()))
                         .toList());
+        shown.put("file", message.file() == null ? List.of() : List.of(attachment(message.file())));
+        return shown;
+    }
+
+    private static Map<String, Object> attachment(Messenger.Attachment file) {
+        Map<String, Object> shown = new LinkedHashMap<>();
+        shown.put("name", file.name());
+        shown.put("type", file.mediaType());
+        shown.put("size", file.sizeBytes());
+        shown.put("width", file.width());
+        shown.put("height", file.height());
+        shown.put("blurhash", file.blurhash());
+        shown.put("duration", file.durationMillis());
+        shown.put("sha256", file.sha256());
         return shown;
     }
 

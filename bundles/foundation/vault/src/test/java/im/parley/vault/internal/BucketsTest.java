@@ -239,8 +239,9 @@ class BucketsTest {
             bytes.readFully(left);
             assertArrayEquals(new byte[left.length], left);
         }
-        space.update(tx -> tx.put(A, bytes("new"), 7));
-        assertEquals("new", text(space, A));
+        SealedSpace anew = spaces.open(ID);
+        anew.update(tx -> tx.put(A, bytes("new"), 7));
+        assertEquals("new", text(anew, A));
     }
 
     // ---- What is left

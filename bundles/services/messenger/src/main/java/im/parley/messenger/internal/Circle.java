@@ -6,12 +6,14 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
 import im.parley.api.scheme.Effect;
 import im.parley.api.transport.RelayEndpoint;
+import im.parley.files.FileDescription;
 import im.parley.messenger.Conversations.Typing;
 import im.parley.messenger.Messenger.Message;
 import im.parley.outbox.CircleRecords;
 import im.parley.outbox.Outbox.Attachment;
 import im.parley.outbox.Outbox.Conversation;
 import im.parley.outbox.OutboxHost;
+import im.parley.protocol.Kinds;
 import im.parley.protocol.ProtocolException;
 import im.parley.protocol.RelayUrls;
 import im.parley.slot.Lease;
@@ -60,6 +62,7 @@ final class Circle implements OutboxHost {
     private final Signals signals;
     private final Typists typists;
     private final ChatList chats;
+    private final FileMessages files;
     private final Attachment attachment;
     private final Map<PublicKey, Intake> intakes = new ConcurrentHashMap<>();
     private final Map<String, LongAdder> drops = new ConcurrentHashMap<>();
@@ -95,6 +98,7 @@ final class Circle implements OutboxHost {
         contacts = new Contacts(space, directory);
         reader = new Reader(space, services);
         writer = new Writer(scope, space, services, reader, this::shown);
+        files = new FileMessages(scope, space, services.files(), work, writer);
         signals = new Signals(scope, space, services);
         typists = new Typists(scope, space, services, directory, nanoTime);
         chats = new ChatList(space, services, reader, typists, this::owing);
@@ -115,6 +119,11 @@ final class Circle implements OutboxHost {
 
     void close() {
         attachment.close();
+        try {
+            files.close();
+        } catch (Exception e) {
+            LOG.warn("The files of circle {} are still listened to.", scope.circle(), e);
+        }
         work.close();
         inboxes.closeAll();
     }
@@ -144,6 +153,7 @@ final class Circle implements OutboxHost {
             moveOwnRelay();
             Chats.index(space);
             owing();
+            files.resume();
         }
         List<Account> all = current;
         if (all == null) {
@@ -396,6 +406,26 @@ final class Circle implements OutboxHost {
 
     Writer writer() {
         return writer;
+    }
+
+    /** A file of one's own is taken back from its servers, too. */
+    Message delete(@Nullable String wanted, String id) throws ProviderException {
+        record Of(PublicKey account, @Nullable FileDescription file) {}
+        Of of = space.transact(tx -> {
+            Account account = Accounts.pick(tx, wanted);
+            Line line = Writer.about(tx, account, id, false);
+            boolean own = line.outgoing() && line.kind() == Kinds.FILE;
+            return new Of(account.pubkey(), own ? FileMessages.description(tx, account.pubkey(), line) : null);
+        });
+        Message deleted = writer.delete(wanted, id);
+        if (of.file() != null) {
+            files.delete(of.account(), of.file());
+        }
+        return deleted;
+    }
+
+    FileMessages files() {
+        return files;
     }
 
     ChatList chats() {

@@ -555,6 +555,9 @@ final class Intake {
         boolean gone = !edits && Marks.isDeleted(tx, self, line.id(), line.author());
         Book.put(tx, self, gone ? line.erased() : line);
         Book.putRumorSeen(tx, self, rumor.id(), position);
+        if (line.kind() == Kinds.FILE && !gone) {
+            FileMessages.describe(tx, self, position, rumor.tags());
+        }
         if (line.isRead()) {
             boolean letIn = outgoing || knows(tx, conversation, deliver.sender());
             Chats.arrived(tx, self, gone ? line.erased() : line, room, letIn);

@@ -119,6 +119,7 @@ final class Marks {
             Book.removeMark(tx, account, line.id(), mark.position());
         }
         Versions.remove(tx, account, line.id());
+        FileMessages.forget(tx, account, line);
         Chats.wiped(tx, account, line);
         Signals.forget(tx, account, line);
         if (line.kind() == Kinds.REACTION) {
@@ -133,6 +134,7 @@ final class Marks {
             Book.removeMark(tx, account, line.about(), line.position());
         }
         Versions.remove(tx, account, line.id());
+        FileMessages.forget(tx, account, line);
         Chats.erased(tx, account, line);
         Book.put(tx, account, line.erased());
     }

@@ -6,6 +6,8 @@ import im.parley.api.lifecycle.Scope;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.egress.EgressControl;
 import im.parley.envelope.Envelope;
+import im.parley.files.FileTransfers;
+import im.parley.files.PutOptions;
 import im.parley.messenger.Circles;
 import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
@@ -13,6 +15,7 @@ import im.parley.outbox.Outbox;
 import im.parley.relayclient.RelayClient;
 import im.parley.slot.Slot;
 import im.parley.vault.SealedSpaces;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.InstantSource;
@@ -56,9 +59,12 @@ public final class NodeMessenger implements Messenger, Conversations, Circles {
             @Reference SecureRandom random,
             @Reference(cardinality = ReferenceCardinality.OPTIONAL, policyOption = ReferencePolicyOption.GREEDY)
                     @Nullable
-                    RelayEndpoint ownRelay) {
+                    RelayEndpoint ownRelay,
+            @Reference(cardinality = ReferenceCardinality.OPTIONAL, policyOption = ReferencePolicyOption.GREEDY)
+                    @Nullable
+                    FileTransfers files) {
         this(
-                new Services(spaces, outbox, envelope, relays, egress, identity, clock, random, ownRelay),
+                new Services(spaces, outbox, envelope, relays, egress, identity, clock, random, ownRelay, files),
                 NodeMessenger::platform,
                 System::nanoTime);
     }
@@ -154,7 +160,7 @@ public final class NodeMessenger implements Messenger, Conversations, Circles {
 
     @Override
     public Message delete(Scope scope, @Nullable String account, String id) throws ProviderException {
-        return circle(scope).writer().delete(account, id);
+        return circle(scope).delete(account, id);
     }
 
     @Override
@@ -180,6 +186,18 @@ public final class NodeMessenger implements Messenger, Conversations, Circles {
     @Override
     public Map<String, Long> drops(Scope scope) throws ProviderException {
         return circle(scope).drops();
+    }
+
+    @Override
+    public String sendFile(Scope scope, @Nullable String account, List<String> to, Path file, PutOptions options)
+            throws ProviderException {
+        return circle(scope).files().send(account, to, file, options);
+    }
+
+    @Override
+    public String saveFile(Scope scope, @Nullable String account, String id, Path target, boolean replace)
+            throws ProviderException {
+        return circle(scope).files().save(account, id, target, replace);
     }
 
     @Override

@@ -135,7 +135,10 @@ final class Reader {
                 line.deleted(),
                 line.expires(),
                 line.edits(),
-                mentions(line.text(), account, names));
+                mentions(line.text(), account, names),
+                line.kind() == Kinds.FILE
+                        ? FileMessages.shown(FileMessages.description(tx, account.pubkey(), line))
+                        : null);
     }
 
     private static String textOf(Tx tx, Account account, String id) throws ProviderException {

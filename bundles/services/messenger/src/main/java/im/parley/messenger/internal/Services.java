@@ -4,6 +4,7 @@ import im.parley.api.identity.IdentityProvider;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.egress.EgressControl;
 import im.parley.envelope.Envelope;
+import im.parley.files.FileTransfers;
 import im.parley.outbox.Outbox;
 import im.parley.relayclient.RelayClient;
 import im.parley.slot.Slot;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * What the messenger stands on.
  *
  * @param ownRelay this node's relay; null if it runs none
+ * @param files null if there is nothing that moves files
  */
 public record Services(
         SealedSpaces spaces,
@@ -26,4 +28,5 @@ public record Services(
         Slot<IdentityProvider> identity,
         InstantSource clock,
         SecureRandom random,
-        @Nullable RelayEndpoint ownRelay) {}
+        @Nullable RelayEndpoint ownRelay,
+        @Nullable FileTransfers files) {}

@@ -8,6 +8,7 @@ import im.parley.api.lifecycle.Scope;
 import im.parley.api.scheme.Effect;
 import im.parley.api.scheme.Input;
 import im.parley.api.scheme.Moment;
+import im.parley.files.FileDescription;
 import im.parley.messenger.Messenger;
 import im.parley.messenger.Messenger.Message;
 import im.parley.outbox.Outbox.Conversation;
@@ -78,6 +79,23 @@ final class Writer {
         String addressed = Mentions.addressed(text, byName);
         check(addressed);
         return addressed;
+    }
+
+    /** @param within what else is written with it */
+    void file(PublicKey account, List<PublicKey> to, FileDescription file, SealedSpace.Update within)
+            throws ProviderException {
+        Moment moment = services.outbox().moment();
+        space.update(tx -> {
+            within.run(tx);
+            for (Account own : Book.accounts(tx)) {
+                if (own.pubkey().equals(account)) {
+                    Room room = Room.with(account, to);
+                    write(tx, own, new Draft(room, to, Kinds.FILE, file.tags(), file.content(), "", null), moment);
+                }
+            }
+        });
+        services.outbox().kick(scope);
+        written.run();
     }
 
     long timer(@Nullable String wanted, List<String> with, @Nullable Duration after) throws ProviderException {
@@ -334,6 +352,9 @@ final class Writer {
                 tag.clock());
         Book.put(tx, self, line);
         Book.putRumorSeen(tx, self, rumor.id(), position);
+        if (line.kind() == Kinds.FILE) {
+            FileMessages.describe(tx, self, position, rumor.tags());
+        }
         if (line.isRead()) {
             Chats.arrived(tx, self, line, draft.room(), true);
         } else if (line.kind() == Versions.EDIT || line.kind() == Kinds.REACTION) {

@@ -59,6 +59,9 @@ final class SimulatedNode {
 
     private final boolean quick;
 
+    /** What moves files; null if nothing does. Heard from the next boot on. */
+    im.parley.files.@Nullable FileTransfers files;
+
     Life life = new Life();
     StepOutbox outbox;
     NodeMessenger messenger;
@@ -115,7 +118,16 @@ final class SimulatedNode {
                 random);
         messenger = NodeMessenger.on(
                 new Services(
-                        spaces, outbox, envelope, client, new Gate(), identities, time.clock(), random, endpoint()),
+                        spaces,
+                        outbox,
+                        envelope,
+                        client,
+                        new Gate(),
+                        identities,
+                        time.clock(),
+                        random,
+                        endpoint(),
+                        files),
                 circle -> new Work(time.executor(mine), quick ? Runnable::run : time.executor(mine)),
                 time::nanoTime);
         try {

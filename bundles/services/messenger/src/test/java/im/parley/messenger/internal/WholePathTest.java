@@ -236,7 +236,7 @@ class WholePathTest {
         try (Loopback network = new Loopback()) {
             StepOutbox outbox = new StepOutbox(spaces, schemes, keys, envelope, network, clock, random, quick());
             NodeMessenger messenger = new NodeMessenger(
-                    spaces, outbox, envelope, network, closedEgress(), keys, clock, random, endpoint());
+                    spaces, outbox, envelope, network, closedEgress(), keys, clock, random, endpoint(), null);
             List<Message> told = new CopyOnWriteArrayList<>();
             messenger.onMessage(SCOPE, told::add);
             messenger.createAccount(SCOPE, "Alice", null);
