@@ -41,6 +41,8 @@ public class ForeignRelayIT {
         DistributionNode node = DistributionNode.create(name);
         node.start("--only", "personal");
         node.json("identity", "new", name);
+        // Every wrap that this counts is a message's.
+        node.json("settings", "--receipts", "off");
         node.json("relay", "add", relay.url().toString());
         return node;
     }
