@@ -27,9 +27,12 @@ final class Failures {
     private static final Set<String> READ_ONLY = Set.of("25502", "25503", "25505", "40XD1", "XSLAQ");
     private static final Set<String> WRONG_KEY =
             Set.of("XBCXK", "XBCXA", "XBM06", "XBCX6", "XBCX9", "XBCX0", "XBCXB", "XBCXN");
-    /** A page with a wrong checksum or an unknown format, a container without a header, an index that does not fit. */
+    /**
+     * A page with a wrong checksum or an unknown format, a container without a header, an index that does not fit, a table
+     * that is gone with the end of the log that made it.
+     */
     private static final Set<String> DAMAGED =
-            Set.of("XBM0U", "XSDG2", "XSDBB", "XSDB1", "XSDFB", "XSLA6", "XSLA7", "XSLAJ");
+            Set.of("XBM0U", "XSDG2", "XSDBB", "XSDB1", "XSDFB", "XSLA6", "XSLA7", "XSLAJ", "42X05");
 
     private static final Set<String> LOCKED = Set.of("XSDB6", "XSDB8");
 

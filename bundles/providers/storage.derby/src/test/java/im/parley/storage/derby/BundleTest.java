@@ -62,7 +62,7 @@ class BundleTest {
                         "false",
                         Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA,
                         "im.parley.api.event;version=0.1.0,im.parley.api.lifecycle;version=0.1.0,"
-                                + "im.parley.api.storage;version=0.1.0,im.parley.protocol;version=0.1.0,"
+                                + "im.parley.api.storage;version=0.2.0,im.parley.protocol;version=0.1.0,"
                                 + "org.slf4j;version=2.0.17",
                         Constants.FRAMEWORK_SYSTEMCAPABILITIES_EXTRA,
                         "osgi.extender;osgi.extender=\"osgi.component\";version:Version=\"1.5.0\""));

@@ -95,6 +95,15 @@ class DerbyStoresTest {
         return found;
     }
 
+    @Test
+    void aTableThatIsGoneIsDamageAndNoTroubleOfTheDisk() {
+        // Seen when a log was cut off in the middle of the transaction that makes the tables.
+        assertEquals(
+                "store.corrupt",
+                Failures.of(new java.sql.SQLException("Table/View 'EVENT' does not exist.", "42X05"))
+                        .code());
+    }
+
     private ProviderException refusal(TestContext context) {
         return assertThrows(ProviderException.class, () -> events(context).close());
     }

@@ -75,7 +75,7 @@ class BundleTest {
                         "false",
                         Constants.FRAMEWORK_SYSTEMPACKAGES_EXTRA,
                         "im.parley.api.event;version=0.1.0,im.parley.api.lifecycle;version=0.1.0,"
-                                + "im.parley.api.storage;version=0.1.0,im.parley.protocol;version=0.1.0,"
+                                + "im.parley.api.storage;version=0.2.0,im.parley.protocol;version=0.1.0,"
                                 + "im.parley.cipher;version=0.1.0,org.bouncycastle.crypto;version=1.84,"
                                 + "org.bouncycastle.crypto.macs;version=1.84,org.bouncycastle.crypto.params;version=1.84,"
                                 + "org.slf4j;version=2.0.17",
