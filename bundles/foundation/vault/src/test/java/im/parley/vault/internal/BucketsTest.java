@@ -1,5 +1,6 @@
 package im.parley.vault.internal;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -242,6 +243,29 @@ class BucketsTest {
         SealedSpace anew = spaces.open(ID);
         anew.update(tx -> tx.put(A, bytes("new"), 7));
         assertEquals("new", text(anew, A));
+    }
+
+    @Test
+    void whatStaysMovesToANewSecretInTheSameTransaction() throws Exception {
+        space.update(tx -> {
+            tx.put(A, bytes("goes"), 7);
+            tx.put(B, bytes("stays"), 7);
+        });
+        NavigableMap<byte[], byte[]> before = store.fork().rows(ID);
+        assertEquals(List.of("goes", "stays"), readable(before, spaces));
+        space.update(tx -> {
+            byte[] stays = requireNonNull(tx.get(B));
+            tx.delete(A);
+            tx.shred(7);
+            tx.put(B, stays, 7);
+            assertArrayEquals(stays, tx.get(B));
+        });
+        for (int round = 0; round < 2; round++) {
+            assertEquals(List.of("stays"), texts(space));
+            assertEquals(List.of(), readable(before, spaces));
+            spaces = new LeasedSpaces(store, vault, random);
+            space = spaces.open(ID);
+        }
     }
 
     // ---- What is left

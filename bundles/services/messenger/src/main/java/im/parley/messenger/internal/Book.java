@@ -193,7 +193,7 @@ final class Book {
     }
 
     static void put(Tx tx, PublicKey account, Line line) throws ProviderException {
-        tx.put(RecordKey.of(MESSAGES, account.hex(), line.position()), line.write());
+        tx.put(RecordKey.of(MESSAGES, account.hex(), line.position()), line.write(), Erasing.bucket(account, line));
         if (line.expires() > 0) {
             tx.put(RecordKey.of(EXPIRIES, account.hex(), line.expires(), line.position()), new RecordOutput(1).done());
         }
@@ -228,6 +228,22 @@ final class Book {
             }
         }
         return over;
+    }
+
+    /** Those that are wiped in that second. */
+    static List<Line> over(Tx tx, PublicKey account, long second) throws ProviderException {
+        RecordKey.Range range =
+                new RecordKey.Range(EXPIRIES, account.hex(), RecordKey.order(second), RecordKey.order(second + 1));
+        List<Line> lines = new ArrayList<>();
+        for (Item item : tx.scan(range, false, MANY)) {
+            ByteBuffer order = ByteBuffer.wrap(item.order());
+            order.getLong();
+            Line line = at(tx, account, order.getLong());
+            if (line != null) {
+                lines.add(line);
+            }
+        }
+        return lines;
     }
 
     /** When the next message is over, in epoch seconds; the largest number if none ever is. */
@@ -265,6 +281,13 @@ final class Book {
     static List<Line> after(Tx tx, PublicKey account, long position, int limit) throws ProviderException {
         byte[] from = RecordKey.order(Math.max(0, position) + 1);
         return lines(tx.scan(new RecordKey.Range(MESSAGES, account.hex(), from, new byte[0]), false, limit));
+    }
+
+    /** Oldest first; from one position on and before another. */
+    static List<Line> between(Tx tx, PublicKey account, long from, long to) throws ProviderException {
+        return lines(tx.scan(
+                new RecordKey.Range(MESSAGES, account.hex(), RecordKey.order(from), RecordKey.order(to)), false, (int)
+                        Math.min(MANY, to - from)));
     }
 
     /** Newest first. */

@@ -151,14 +151,16 @@ final class ChatList {
                 PublicKey self = account.pubkey();
                 Chat chat = Chats.of(tx, self, room(tx, account, with));
                 List<ChatBook.Entry> entries = ChatBook.before(tx, chat.id(), 0, REMOVED_AT_ONCE);
+                Erasing erasing = new Erasing();
                 for (ChatBook.Entry entry : entries) {
                     Line line = Book.at(tx, self, entry.position());
                     if (line == null) {
                         ChatBook.removeEntry(tx, chat.id(), entry.position());
                     } else {
-                        Marks.wipe(tx, self, line);
+                        Marks.wipe(tx, self, line, erasing);
                     }
                 }
+                erasing.finish(tx);
                 Chat left = ChatBook.chat(tx, self, chat.id());
                 if (entries.isEmpty() && left != null) {
                     ChatBook.remove(tx, self, left);

@@ -213,9 +213,11 @@ final class Circle implements OutboxHost {
         do {
             wiped = space.transact(tx -> {
                 List<Line> over = Book.over(tx, account, now, WIPED_AT_ONCE);
+                Erasing erasing = new Erasing();
                 for (Line line : over) {
-                    Marks.wipe(tx, account, line);
+                    Marks.wipe(tx, account, line, erasing);
                 }
+                erasing.finish(tx);
                 return over.size();
             });
         } while (wiped == WIPED_AT_ONCE);

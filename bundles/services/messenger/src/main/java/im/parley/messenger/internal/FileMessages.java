@@ -14,6 +14,7 @@ import im.parley.files.PutOptions;
 import im.parley.messenger.Messenger.Attachment;
 import im.parley.outbox.RecordInput;
 import im.parley.outbox.RecordOutput;
+import im.parley.protocol.Kinds;
 import im.parley.vault.RecordKey;
 import im.parley.vault.SealedSpace;
 import im.parley.vault.SealedSpace.Item;
@@ -155,12 +156,15 @@ final class FileMessages implements AutoCloseable {
 
     // ---- what a message says of its file ----
 
-    static void describe(Tx tx, PublicKey account, long position, List<List<String>> tags) throws ProviderException {
+    static void describe(Tx tx, PublicKey account, Line line, List<List<String>> tags) throws ProviderException {
         RecordOutput out = new RecordOutput(1).number(tags.size());
         for (List<String> tag : tags) {
             out.texts(tag);
         }
-        tx.put(RecordKey.of(FILE_DESCRIPTIONS, account.hex(), position), out.done());
+        tx.put(
+                RecordKey.of(FILE_DESCRIPTIONS, account.hex(), line.position()),
+                out.done(),
+                Erasing.bucket(account, line));
     }
 
     static void forget(Tx tx, PublicKey account, Line line) throws ProviderException {
@@ -169,21 +173,28 @@ final class FileMessages implements AutoCloseable {
 
     /** Null if the message has no file that can be got. */
     static @Nullable FileDescription description(Tx tx, PublicKey account, Line line) throws ProviderException {
-        byte @Nullable [] value = tx.get(RecordKey.of(FILE_DESCRIPTIONS, account.hex(), line.position()));
-        if (value == null) {
-            return null;
-        }
-        RecordInput in = new RecordInput(value, 1);
-        List<List<String>> tags = new ArrayList<>();
-        int count = in.count();
-        for (int i = 0; i < count; i++) {
-            tags.add(in.texts());
-        }
+        List<List<String>> tags = tags(tx, account, line);
         try {
-            return FileDescription.of(line.text(), tags);
+            return tags.isEmpty() ? null : FileDescription.of(line.text(), tags);
         } catch (ProviderException e) {
             return null;
         }
+    }
+
+    /** What its message says; empty if it has none. */
+    static List<List<String>> tags(Tx tx, PublicKey account, Line line) throws ProviderException {
+        List<List<String>> tags = new ArrayList<>();
+        byte @Nullable [] value = line.kind() == Kinds.FILE
+                ? tx.get(RecordKey.of(FILE_DESCRIPTIONS, account.hex(), line.position()))
+                : null;
+        if (value != null) {
+            RecordInput in = new RecordInput(value, 1);
+            int count = in.count();
+            for (int i = 0; i < count; i++) {
+                tags.add(in.texts());
+            }
+        }
+        return tags;
     }
 
     static @Nullable Attachment shown(@Nullable FileDescription file) {

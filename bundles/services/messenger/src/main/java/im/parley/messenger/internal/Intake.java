@@ -556,7 +556,7 @@ final class Intake {
         Book.put(tx, self, gone ? line.erased() : line);
         Book.putRumorSeen(tx, self, rumor.id(), position);
         if (line.kind() == Kinds.FILE && !gone) {
-            FileMessages.describe(tx, self, position, rumor.tags());
+            FileMessages.describe(tx, self, line, rumor.tags());
         }
         if (line.isRead()) {
             boolean letIn = outgoing || knows(tx, conversation, deliver.sender());
@@ -631,6 +631,7 @@ final class Intake {
     /** Takes back what its author may take back; answers the first of it, or nothing. */
     private String erased(Tx tx, Rumor rumor, Conversation conversation, PublicKey sender) throws ProviderException {
         PublicKey self = account.pubkey();
+        Erasing erasing = new Erasing();
         String first = "";
         for (String target : Marks.targets(rumor)) {
             Line line = Book.target(tx, self, target);
@@ -643,10 +644,11 @@ final class Intake {
             } else if (!line.author().equals(sender) || !line.conversation().equals(conversation.id())) {
                 dropped.accept("dm.not-author");
             } else if (!line.deleted() && line.kind() != Kinds.DELETION) {
-                Marks.erase(tx, self, line);
+                Marks.erase(tx, self, line, erasing);
                 first = first.isEmpty() ? target : first;
             }
         }
+        erasing.finish(tx);
         return first;
     }
 

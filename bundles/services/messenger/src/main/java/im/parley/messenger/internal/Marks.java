@@ -110,7 +110,7 @@ final class Marks {
     }
 
     /** Takes a message away with all that was said about it; that it was seen stays, so that it never comes back. */
-    static void wipe(Tx tx, PublicKey account, Line line) throws ProviderException {
+    static void wipe(Tx tx, PublicKey account, Line line, Erasing erasing) throws ProviderException {
         for (Book.Mark mark : Book.marks(tx, account, line.id(), MOST_WIPED)) {
             Line said = Book.at(tx, account, mark.position());
             if (said != null && said.about().equals(line.id())) {
@@ -126,10 +126,11 @@ final class Marks {
             Book.removeMark(tx, account, line.about(), line.position());
         }
         Book.remove(tx, account, line);
+        erasing.took(account, line);
     }
 
     /** Takes the text away, and a reaction from what it was about. */
-    static void erase(Tx tx, PublicKey account, Line line) throws ProviderException {
+    static void erase(Tx tx, PublicKey account, Line line, Erasing erasing) throws ProviderException {
         if (line.kind() == Kinds.REACTION) {
             Book.removeMark(tx, account, line.about(), line.position());
         }
@@ -137,5 +138,6 @@ final class Marks {
         FileMessages.forget(tx, account, line);
         Chats.erased(tx, account, line);
         Book.put(tx, account, line.erased());
+        erasing.took(account, line);
     }
 }

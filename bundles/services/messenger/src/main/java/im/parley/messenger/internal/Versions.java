@@ -62,9 +62,9 @@ final class Versions {
     static Line apply(Tx tx, PublicKey account, Line line, Version version) throws ProviderException {
         long shown = line.version() > 0 ? line.version() : clock(line);
         if (line.edits() == 0) {
-            put(tx, account, line.id(), new Version(shown, line.id(), line.sentAt(), line.text()));
+            put(tx, account, line, new Version(shown, line.id(), line.sentAt(), line.text()));
         }
-        put(tx, account, line.id(), version);
+        put(tx, account, line, version);
         List<Version> all = of(tx, account, line.id());
         for (int i = 0; i < all.size() - MOST; i++) {
             tx.delete(
@@ -76,14 +76,15 @@ final class Versions {
         return now;
     }
 
-    static void put(Tx tx, PublicKey account, String message, Version version) throws ProviderException {
+    static void put(Tx tx, PublicKey account, Line line, Version version) throws ProviderException {
         tx.put(
-                RecordKey.of(VERSIONS, account.hex() + message, version.clock()),
+                RecordKey.of(VERSIONS, account.hex() + line.id(), version.clock()),
                 new RecordOutput(1)
                         .text(version.id())
                         .number(version.at())
                         .text(version.text())
-                        .done());
+                        .done(),
+                Erasing.bucket(account, line));
     }
 
     /** Oldest first; empty for a message that was never edited. */

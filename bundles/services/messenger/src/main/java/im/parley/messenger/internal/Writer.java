@@ -353,7 +353,7 @@ final class Writer {
         Book.put(tx, self, line);
         Book.putRumorSeen(tx, self, rumor.id(), position);
         if (line.kind() == Kinds.FILE) {
-            FileMessages.describe(tx, self, position, rumor.tags());
+            FileMessages.describe(tx, self, line, rumor.tags());
         }
         if (line.isRead()) {
             Chats.arrived(tx, self, line, draft.room(), true);
@@ -362,7 +362,9 @@ final class Writer {
         } else if (line.kind() == Kinds.DELETION) {
             Line gone = Book.line(tx, self, draft.about());
             if (gone != null) {
-                Marks.erase(tx, self, gone);
+                Erasing erasing = new Erasing();
+                Marks.erase(tx, self, gone, erasing);
+                erasing.finish(tx);
             }
         }
         return line;

@@ -885,8 +885,15 @@ final class CircleOutbox {
         try {
             more = space.transact(tx -> {
                 boolean effects = false;
+                Map<Long, Long> over = new TreeMap<>();
                 for (Task task : batch) {
                     effects |= write(tx, task);
+                    if (task.done) {
+                        over.put(Payload.bucket(task.seq), task.seq);
+                    }
+                }
+                for (long seq : over.values()) {
+                    Payload.shredIfEmpty(tx, seq);
                 }
                 return effects;
             });
@@ -952,7 +959,7 @@ final class CircleOutbox {
         } else {
             Event event = task.event;
             if (task.eventToWrite && event != null) {
-                tx.put(payload, Payload.write(new Payload.Finished(event, task.rumor)));
+                tx.put(payload, Payload.write(new Payload.Finished(event, task.rumor)), Payload.bucket(task.seq));
             }
             tx.put(queue, task.write(task.finished || task.eventToWrite, task.told || outcome != null));
         }

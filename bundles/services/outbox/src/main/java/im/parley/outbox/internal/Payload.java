@@ -1,5 +1,7 @@
 package im.parley.outbox.internal;
 
+import static im.parley.outbox.CircleRecords.PAYLOADS;
+
 import im.parley.api.event.Event;
 import im.parley.api.event.EventId;
 import im.parley.api.event.PublicKey;
@@ -8,6 +10,8 @@ import im.parley.api.event.Signature;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.outbox.RecordInput;
 import im.parley.outbox.RecordOutput;
+import im.parley.vault.RecordKey;
+import im.parley.vault.SealedSpace;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +22,23 @@ import org.jspecify.annotations.Nullable;
  */
 sealed interface Payload {
     int VERSION = 2;
+
+    /** Effects that follow each other share a bucket of the vault, so that what was sent is gone for good. */
+    int BLOCK = 64;
+
+    /** The bucket that the payload of that effect lies in. */
+    static long bucket(long seq) {
+        return 1L << 60 | seq / BLOCK;
+    }
+
+    /** Nobody can read any more what was deleted of these effects, if nothing else lies there. */
+    static void shredIfEmpty(SealedSpace.Tx tx, long seq) throws ProviderException {
+        long from = seq / BLOCK * BLOCK;
+        RecordKey.Range range = new RecordKey.Range(PAYLOADS, "", RecordKey.order(from), RecordKey.order(from + BLOCK));
+        if (tx.scan(range, false, 1).isEmpty()) {
+            tx.shred(bucket(seq));
+        }
+    }
 
     /** Still to be wrapped. */
     record Plain(Rumor rumor) implements Payload {}

@@ -165,7 +165,7 @@ final class Steps {
 
     private static void put(Tx tx, Task task, Payload payload) throws ProviderException {
         tx.put(RecordKey.of(QUEUE, "", task.seq), task.write());
-        tx.put(RecordKey.of(PAYLOADS, "", task.seq), Payload.write(payload));
+        tx.put(RecordKey.of(PAYLOADS, "", task.seq), Payload.write(payload), Payload.bucket(task.seq));
         LedgerBook.open(
                 tx,
                 new LedgerBook.Line(

@@ -57,6 +57,9 @@ public final class MemoryRecords {
         }
     }
 
+    /** Buckets that some transaction shredded, as often as it did. */
+    public final List<Long> shredded = new java.util.concurrent.CopyOnWriteArrayList<>();
+
     /** What is kept, and the bucket it was put under; 0 for none. */
     private record Value(byte[] bytes, long bucket) {
         SealedSpace.Item item(Key key) {
@@ -168,7 +171,7 @@ public final class MemoryRecords {
     }
 
     /** What a transaction has done so far: a key to one value, or to none if it was deleted. */
-    private static final class Changes implements SealedSpace.Tx {
+    private final class Changes implements SealedSpace.Tx {
         private static final int MAX_VALUE = (1 << 20) - 64;
 
         private final TreeMap<Key, Value> records;
@@ -216,6 +219,7 @@ public final class MemoryRecords {
 
         @Override
         public void shred(long bucket) {
+            shredded.add(bucket);
             changed.replaceAll((key, value) -> value.length == 1 && value[0].bucket == bucket ? new Value[0] : value);
             records.forEach((key, value) -> {
                 if (value.bucket == bucket) {
