@@ -11,7 +11,9 @@ public enum Purpose {
     /** Authorization to a file server, kind 24242 (BUD-11). */
     FILE_AUTH,
     /** The user's list of file servers, kind 10063 (BUD-03). */
-    FILE_SERVER_LIST;
+    FILE_SERVER_LIST,
+    /** What a program asks for that the user admitted (NIP-46). Covers every kind: whoever asks has checked what was granted. */
+    DELEGATED;
 
     /** Whether an event of that kind may be signed for this purpose. */
     public boolean covers(int kind) {
@@ -21,6 +23,7 @@ public enum Purpose {
             case RELAY_LIST -> kind == 10002 || kind == 10050;
             case FILE_AUTH -> kind == 24242;
             case FILE_SERVER_LIST -> kind == 10063;
+            case DELEGATED -> true;
         };
     }
 }

@@ -26,6 +26,15 @@ public interface ProviderContext {
     /** The only way out to the network, for one scope. */
     Egress egress(Scope scope);
 
+    /**
+     * Relays, for one scope. The calls of the result fail with {@code UNAVAILABLE relays.absent} where the host has none.
+     *
+     * @param lane 1 to 64 characters; what goes by different lanes shares no connection, so that no relay can link it
+     */
+    default RelayAccess relays(Scope scope, String lane) {
+        return AbsentRelays.INSTANCE;
+    }
+
     /** A directory of this instance alone, mode 0700; it exists. Nothing in it may be plaintext of a user. */
     Path dataDir();
 

@@ -1,23 +1,31 @@
 package im.parley.slot.internal;
 
+import im.parley.api.event.Event;
+import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.Egress;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderContext;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.RelayAccess;
 import im.parley.api.lifecycle.Scope;
 import im.parley.api.lifecycle.Secrets;
+import java.net.URI;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +45,7 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
     private final Path dataDir;
     private final ThreadPoolExecutor pool;
     private final Queue<AutoCloseable> lockHooks = new ConcurrentLinkedQueue<>();
+    private final Queue<AutoCloseable> listening = new ConcurrentLinkedQueue<>();
     private volatile boolean closed;
 
     /**
@@ -67,9 +76,14 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
     public void close() {
         closed = true;
         pool.shutdownNow();
-        for (AutoCloseable hook : lockHooks) {
+        end(lockHooks);
+        end(listening);
+    }
+
+    private static void end(Queue<AutoCloseable> handles) {
+        for (AutoCloseable handle : handles) {
             try {
-                hook.close();
+                handle.close();
             } catch (Exception e) {
                 throw new IllegalStateException(e);
             }
@@ -124,6 +138,53 @@ final class LeasedContext implements ProviderContext, AutoCloseable {
     private Secrets live() throws ProviderException {
         checkOpen();
         return host.secretsFor(instance).secretsFor(owner);
+    }
+
+    @Override
+    public RelayAccess relays(Scope scope, String lane) {
+        return new LookedUpRelays(scope, lane);
+    }
+
+    private final class LookedUpRelays implements RelayAccess {
+        private final Scope scope;
+        private final String lane;
+
+        LookedUpRelays(Scope scope, String lane) {
+            this.scope = scope;
+            this.lane = lane;
+        }
+
+        private RelayAccess live() throws ProviderException {
+            checkOpen();
+            if (hosts != null) {
+                // What a plugin declared names hosts and ports of its own connections; the relay client knows of no
+                // such list.
+                throw new ProviderException(
+                        Kind.UNSUPPORTED,
+                        "relays.not-for-plugins",
+                        instance + " is a plugin, and relays are handed to parts of the platform only.");
+            }
+            return host.relays().relaysFor(scope, instance, lane);
+        }
+
+        @Override
+        public CompletionStage<Boolean> publish(URI relay, Event event, Duration timeout) {
+            try {
+                return live().publish(relay, event, timeout);
+            } catch (ProviderException e) {
+                return CompletableFuture.failedFuture(e);
+            }
+        }
+
+        @Override
+        public AutoCloseable listen(URI relay, Filter filter, Consumer<Event> listener) throws ProviderException {
+            AutoCloseable handle = live().listen(relay, filter, listener);
+            listening.add(handle);
+            return () -> {
+                listening.remove(handle);
+                handle.close();
+            };
+        }
     }
 
     private final class LookedUp implements Secrets {

@@ -4,6 +4,7 @@ import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.slot.EgressSource;
 import im.parley.slot.Mover;
+import im.parley.slot.RelaySource;
 import im.parley.slot.SecretsSource;
 import im.parley.slot.Slot;
 import java.io.IOException;
@@ -75,6 +76,7 @@ public final class SlotHost {
     private volatile @Nullable Quarantine quarantine;
     private volatile @Nullable SecretsSource secrets;
     private volatile @Nullable EgressSource egress;
+    private volatile @Nullable RelaySource relays;
 
     @Activate
     public SlotHost(@Reference InstantSource clock, @Reference SecureRandom random, Config config) {
@@ -187,6 +189,21 @@ public final class SlotHost {
     void unbindEgress(EgressSource source) {
         if (egress == source) {
             egress = null;
+        }
+    }
+
+    // As the egress, and for the same reason as the vault: the relay client needs the slots curve and transport.
+    @Reference(
+            cardinality = ReferenceCardinality.OPTIONAL,
+            policy = ReferencePolicy.DYNAMIC,
+            policyOption = ReferencePolicyOption.GREEDY)
+    void bindRelays(RelaySource source) {
+        relays = source;
+    }
+
+    void unbindRelays(RelaySource source) {
+        if (relays == source) {
+            relays = null;
         }
     }
 
@@ -308,6 +325,14 @@ public final class SlotHost {
         EgressSource source = egress;
         if (source == null) {
             throw starting(instance);
+        }
+        return source;
+    }
+
+    RelaySource relays() throws ProviderException {
+        RelaySource source = relays;
+        if (source == null) {
+            throw new ProviderException(Kind.UNAVAILABLE, "relays.absent", "This node talks to no relays.");
         }
         return source;
     }

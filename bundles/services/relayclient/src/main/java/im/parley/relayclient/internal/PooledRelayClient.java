@@ -6,16 +6,19 @@ import im.parley.api.event.Filter;
 import im.parley.api.event.PublicKey;
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
+import im.parley.api.lifecycle.RelayAccess;
 import im.parley.api.lifecycle.Scope;
 import im.parley.api.transport.RelayEndpoint;
 import im.parley.api.transport.RelayTransport;
 import im.parley.protocol.ProtocolException;
 import im.parley.protocol.RelayUrls;
 import im.parley.relayclient.InboxListener;
+import im.parley.relayclient.LiveEvents;
 import im.parley.relayclient.Persona;
 import im.parley.relayclient.PublishResult;
 import im.parley.relayclient.RelayClient;
 import im.parley.relayclient.RelayHealth;
+import im.parley.slot.RelaySource;
 import im.parley.slot.Slot;
 import java.net.URI;
 import java.security.SecureRandom;
@@ -44,8 +47,11 @@ import org.osgi.service.component.annotations.ReferencePolicy;
 import org.osgi.service.component.annotations.ReferencePolicyOption;
 
 /** The {@link RelayClient}: a connection per persona and relay, made when needed and forgotten when idle. */
-@Component(name = "im.parley.relayclient", service = RelayClient.class, immediate = true)
-public final class PooledRelayClient implements RelayClient {
+@Component(
+        name = "im.parley.relayclient",
+        service = {RelayClient.class, LiveEvents.class, RelaySource.class},
+        immediate = true)
+public final class PooledRelayClient implements RelayClient, LiveEvents, RelaySource {
     private static final int LOOP_THREADS = 2;
     private static final int OWNER_THREADS = 8;
 
@@ -175,7 +181,7 @@ public final class PooledRelayClient implements RelayClient {
         } catch (ProtocolException e) {
             throw new IllegalArgumentException("an inbox needs a relay address: " + e.getMessage(), e);
         }
-        Inbox handle = new Inbox();
+        Handle handle = new Handle();
         with(persona, address, connection -> {
             InboxSession session = connection.newInbox(identity, listener);
             if (handle.is(session)) {
@@ -193,6 +199,44 @@ public final class PooledRelayClient implements RelayClient {
                 connection.post(connection::stop);
             }
         });
+    }
+
+    @Override
+    public Subscription listen(Persona persona, URI relay, Filter filter, Consumer<Event> listener)
+            throws ProviderException {
+        URI address;
+        try {
+            address = RelayUrls.normalise(relay.toString());
+        } catch (ProtocolException e) {
+            throw new ProviderException(
+                    Kind.REJECTED, "relay.bad-url", "This relay address cannot be used: " + e.getMessage() + ".");
+        }
+        Handle handle = new Handle();
+        with(persona, address, connection -> {
+            LiveSession session = connection.newLive(filter, listener);
+            if (handle.is(session)) {
+                connection.add(session);
+            }
+        });
+        return handle;
+    }
+
+    @Override
+    public RelayAccess relaysFor(Scope scope, String instance, String lane) {
+        Persona persona = Persona.anonymous(scope, instance + "/" + lane);
+        return new RelayAccess() {
+            @Override
+            public CompletionStage<Boolean> publish(URI relay, Event event, Duration timeout) {
+                return PooledRelayClient.this
+                        .publish(persona, relay, event, timeout)
+                        .thenApply(result -> result.state() == PublishResult.State.ACCEPTED);
+            }
+
+            @Override
+            public AutoCloseable listen(URI relay, Filter filter, Consumer<Event> listener) throws ProviderException {
+                return PooledRelayClient.this.listen(persona, relay, filter, listener);
+            }
+        };
     }
 
     @Override
@@ -266,14 +310,14 @@ public final class PooledRelayClient implements RelayClient {
         }
     }
 
-    /** What the caller of {@code inbox} holds: the session behind it comes a moment later. */
-    private static final class Inbox implements Subscription {
+    /** What the caller of {@code inbox} or {@code listen} holds: the session behind it comes a moment later. */
+    private static final class Handle implements Subscription {
         private final Object lock = new Object();
         private boolean closed;
-        private @Nullable InboxSession session;
+        private @Nullable Subscription session;
 
         /** False if it was closed before it began. */
-        boolean is(InboxSession begun) {
+        boolean is(Subscription begun) {
             synchronized (lock) {
                 session = begun;
                 return !closed;
@@ -282,7 +326,7 @@ public final class PooledRelayClient implements RelayClient {
 
         @Override
         public void close() {
-            InboxSession open;
+            Subscription open;
             synchronized (lock) {
                 closed = true;
                 open = session;

@@ -140,6 +140,7 @@ final class RelayConnection {
     private long bytesUnderWay;
     private final Set<FetchRun> fetches = new LinkedHashSet<>();
     private final Set<InboxSession> inboxes = new LinkedHashSet<>();
+    private final Set<LiveSession> lives = new LinkedHashSet<>();
 
     private Timers.@Nullable Timer retryTimer;
     private Timers.@Nullable Timer idleTimer;
@@ -249,6 +250,28 @@ final class RelayConnection {
         }
     }
 
+    void add(LiveSession live) {
+        if (stopped) {
+            return;
+        }
+        lives.add(live);
+        if (ready) {
+            live.start();
+        }
+        wake();
+    }
+
+    void remove(LiveSession live) {
+        if (lives.remove(live)) {
+            live.stop();
+            wake();
+        }
+    }
+
+    LiveSession newLive(Filter filter, Consumer<Event> listener) {
+        return new LiveSession(this, wiring, filter, listener);
+    }
+
     InboxSession newInbox(PublicKey identity, InboxListener listener) {
         return new InboxSession(this, wiring, identity, listener);
     }
@@ -268,6 +291,7 @@ final class RelayConnection {
             complete(entry, unknown(reason.code()));
         }
         inboxes.clear();
+        lives.clear();
         tearDown(Channel.GOING_AWAY);
         cancel(retryTimer);
         cancel(idleTimer);
@@ -277,7 +301,7 @@ final class RelayConnection {
     // Connecting.
 
     private boolean hasDemand() {
-        return !publishing.isEmpty() || !fetches.isEmpty() || !inboxes.isEmpty();
+        return !publishing.isEmpty() || !fetches.isEmpty() || !inboxes.isEmpty() || !lives.isEmpty();
     }
 
     /** Connects if there is something to do, or lets the idle time begin. */
@@ -410,6 +434,9 @@ final class RelayConnection {
         for (InboxSession inbox : List.copyOf(inboxes)) {
             inbox.start();
         }
+        for (LiveSession live : List.copyOf(lives)) {
+            live.start();
+        }
         for (FetchRun run : List.copyOf(fetches)) {
             run.start();
         }
@@ -494,6 +521,9 @@ final class RelayConnection {
         cancel(watchTimer);
         for (InboxSession inbox : inboxes) {
             inbox.stop();
+        }
+        for (LiveSession live : lives) {
+            live.stop();
         }
         for (FetchRun run : fetches) {
             run.stop();
@@ -635,6 +665,9 @@ final class RelayConnection {
         }
         for (InboxSession inbox : List.copyOf(inboxes)) {
             inbox.start();
+        }
+        for (LiveSession live : List.copyOf(lives)) {
+            live.start();
         }
         for (FetchRun run : List.copyOf(fetches)) {
             if (run.waitsForAuth()) {
