@@ -98,6 +98,26 @@ class ConformanceTest {
                     "CR_07_"),
             new Duty("45", "exact, of what the client could read", "RL_03_", "aCountIsExact"),
             new Duty(
+                    "46",
+                    "as a client: answers of the signer alone, to open questions alone, and what was asked for alone",
+                    "CR_33_"),
+            new Duty(
+                    "46",
+                    "as a client: asked at the signer's relays alone, over a restart, with a secret that is sent once",
+                    "CR_34_"),
+            new Duty(
+                    "46",
+                    "as a signer: one client per secret, and what was granted by name",
+                    "theSecretAdmitsOneClient",
+                    "anInvitationEnds",
+                    "CR_28_sensitiveKinds"),
+            new Duty(
+                    "46",
+                    "both ends with nostr-tools",
+                    "nostrToolsActsWithAnIdentityOfOurs",
+                    "anIdentityAtNostrToolsWritesAndReads",
+                    "aSignerThatChangesWhatItSigns"),
+            new Duty(
                     "49",
                     "official vectors and nostr-tools both ways",
                     "theOfficialVectorsOpen",

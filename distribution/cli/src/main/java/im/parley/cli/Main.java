@@ -76,8 +76,16 @@ public final class Main {
                         .addSubcommand(new IdentityCommands.New(invocation))
                         .addSubcommand(new IdentityCommands.Import(invocation))
                         .addSubcommand(new IdentityCommands.Export(invocation))
+                        .addSubcommand(new RemoteCommands.Connect(invocation))
+                        .addSubcommand(new RemoteCommands.ListAll(invocation))
                         .addSubcommand(new IdentityCommands.Unlock(invocation))
                         .addSubcommand(new IdentityCommands.ListAll(invocation)));
+        commands.put(
+                "bunker",
+                () -> new CommandLine(new BunkerGroup())
+                        .addSubcommand(new BunkerCommands.New(invocation))
+                        .addSubcommand(new BunkerCommands.ListAll(invocation))
+                        .addSubcommand(new BunkerCommands.Revoke(invocation)));
         commands.put(
                 "contact",
                 () -> new CommandLine(new ContactGroup())
@@ -255,6 +263,9 @@ public final class Main {
 
     @Command(name = "identity", description = "Who you are: make and list identities.")
     private static final class IdentityGroup extends Group {}
+
+    @Command(name = "bunker", description = "Other programs that act with an identity of yours: invite, list, revoke.")
+    private static final class BunkerGroup extends Group {}
 
     @Command(name = "chat", description = "One conversation: show, read, pin, mute, draft, let in, take away.")
     private static final class ChatGroup extends Group {}

@@ -8,7 +8,7 @@ final class Protocol {
     static final int MAX_LINE_BYTES = 1024 * 1024;
 
     /** Longest PIN or passphrase, in characters. */
-    static final int MAX_SECRET_CHARS = 256;
+    static final int MAX_SECRET_CHARS = 1024;
 
     /** Connections at once. */
     static final int MAX_CONNECTIONS = 32;

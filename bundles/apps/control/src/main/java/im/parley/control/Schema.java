@@ -427,6 +427,7 @@ public final class Schema {
         schema.declareCircles();
         schema.declareIdentities();
         schema.declareBackups();
+        schema.declareRemotes();
         schema.declareMessages();
         schema.declareChats();
         schema.declareOperation();
@@ -594,6 +595,102 @@ public final class Schema {
                         "relays",
                         Type.TEXT,
                         "up to 3, one in a line, instead of the invitation's; these may be private, those may not"));
+    }
+
+    private void declareRemotes() {
+        add(
+                Access.USER,
+                false,
+                "identity.connect",
+                "Takes an identity whose key is at a remote signer (NIP-46); waits up to some minutes if that asks its user.",
+                "The identity was not taken",
+                ACCOUNT,
+                codes(
+                        "identity.name-taken",
+                        "identity.bad-name",
+                        "identity.secret-key",
+                        "identity.known",
+                        "identity.no-remote",
+                        "nip46.bad-url",
+                        "nip46.refused",
+                        "nip46.result-mismatch",
+                        "nip46.timeout",
+                        "nip46.unreachable"),
+                required("name", Type.TEXT, "1 to 64 characters"),
+                required("url", Type.SECRET, "bunker://..., which admits once"));
+        add(
+                Access.USER,
+                false,
+                "identity.remotes",
+                "Remote signers that are connected, or being connected.",
+                "The remote signers were not listed",
+                object(
+                        "remotes",
+                        listOf(object(
+                                "pubkey", TEXT.described("hex; empty while it is being connected"),
+                                "signer", TEXT.described("hex key that answers"),
+                                "relays", listOf(TEXT),
+                                "approval",
+                                        TEXT.described(
+                                                "http or https URL where the signer wants its user to look; to be shown,"
+                                                        + " never opened by itself")))));
+        add(
+                Access.USER,
+                false,
+                "bunker.new",
+                "Invites another program to act with an identity of this node (NIP-46).",
+                "Nobody was invited",
+                object(
+                        "url", TEXT.described("bunker://... with a secret in it; admits one client once"),
+                        "account", TEXT,
+                        "seconds", NUMBER.described("how long it admits")),
+                codes(
+                        "account.none",
+                        "account.ambiguous",
+                        "account.unknown",
+                        "bunker.bad-kinds",
+                        "bunker.bad-name",
+                        "bunker.name-taken",
+                        "bunker.no-relay",
+                        "bunker.too-many"),
+                required("name", Type.TEXT, "how to call the program, 1 to 64 characters"),
+                ACCOUNT_PARAM,
+                optional(
+                        "kinds",
+                        Type.TEXT,
+                        "kinds that it may have signed, with commas between; left out for all but 5, 13, 62, 22242, 24242"
+                                + " and 27235"),
+                optional("signOnly", Type.FLAG, "it may neither encrypt nor decrypt"));
+        add(
+                Access.USER,
+                false,
+                "bunker.list",
+                "Programs that were invited or are connected.",
+                "The programs were not listed",
+                object(
+                        "clients",
+                        listOf(object(
+                                "name", TEXT,
+                                "pubkey", TEXT.described("hex key of the identity"),
+                                "client", TEXT.described("hex key of the program; empty while it is only invited"),
+                                "kinds",
+                                        listOf(TEXT)
+                                                .described("that may be signed; empty for all but the sensitive ones"),
+                                "nip44", FLAG,
+                                "relays", listOf(TEXT),
+                                "invited", NUMBER.described("epoch seconds"),
+                                "lastAsked", NUMBER.described("epoch seconds; 0 if not since the node started"))),
+                        "drops",
+                        COUNTS));
+        add(
+                Access.USER,
+                false,
+                "bunker.revoke",
+                "Ends what a program may do, at once.",
+                "The program was not revoked",
+                object("name", TEXT),
+                codes("bunker.unknown"),
+                required("name", Type.TEXT, "as given when it was invited"));
     }
 
     private void declareIdentities() {

@@ -15,12 +15,14 @@ import im.parley.api.event.Event;
 import im.parley.api.event.Filter;
 import im.parley.api.lifecycle.Scope;
 import im.parley.control.methods.BackupMethods;
+import im.parley.control.methods.BunkerMethods;
 import im.parley.control.methods.ChatMethods;
 import im.parley.control.methods.CircleMethods;
 import im.parley.control.methods.EgressMethods;
 import im.parley.control.methods.FileMethods;
 import im.parley.control.methods.MessengerMethods;
 import im.parley.control.methods.RelayMethods;
+import im.parley.control.methods.RemoteMethods;
 import im.parley.control.methods.SessionMethods;
 import im.parley.control.methods.SlotMethods;
 import im.parley.control.methods.StackMethods;
@@ -71,6 +73,7 @@ class ControlServerTest {
     private final FakeMessenger messenger = new FakeMessenger();
     private final FakeConversations conversations = new FakeConversations(messenger);
     private final FakeCircles circles = new FakeCircles();
+    private final FakeSigners signers = new FakeSigners();
     private ControlServer server;
     private Path socket;
 
@@ -156,6 +159,8 @@ class ControlServerTest {
                 new BackupMethods(new FakeBackups()),
                 new FileMethods(new FakeFiles(), messenger, circles, () -> Instant.ofEpochMilli(1_500)),
                 new CircleMethods(circles, messenger),
+                new RemoteMethods(signers, messenger),
+                new BunkerMethods(signers, messenger),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters(), new TwoEvents()),
                 new SlotMethods(new OneSwap()),
@@ -361,6 +366,11 @@ class ControlServerTest {
                     Map.entry("backup.schedule", "{\"directory\":\"/b\",\"seconds\":3600,\"keep\":3}"),
                     Map.entry("backup.restore", "{\"directory\":\"/b\",\"snapshot\":2}"),
                     Map.entry("backup.progress", "{}"),
+                    Map.entry("identity.connect", "{\"name\":\"erin\",\"url\":\"bunker://x\"}"),
+                    Map.entry("identity.remotes", "{}"),
+                    Map.entry("bunker.new", "{\"name\":\"a client\",\"account\":\"alice\",\"kinds\":\"1, 13\"}"),
+                    Map.entry("bunker.list", "{}"),
+                    Map.entry("bunker.revoke", "{\"name\":\"a client\"}"),
                     Map.entry("slots.list", "{}"),
                     Map.entry("slots.swap", "{\"slot\":\"curve\",\"instance\":\"b~main\",\"why\":\"trial\"}"),
                     Map.entry("slots.undo", "{}"),

@@ -98,6 +98,11 @@ final class FakeMessenger implements Messenger, Ledger {
     }
 
     @Override
+    public Account adoptAccount(Scope scope, String name, PublicKey pubkey) throws ProviderException {
+        return createAccount(scope, name, null);
+    }
+
+    @Override
     public String exportKey(Scope scope, @Nullable String account, char[] password) {
         return "ncryptsec1" + password.length;
     }

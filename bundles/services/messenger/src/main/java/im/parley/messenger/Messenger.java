@@ -56,6 +56,13 @@ public interface Messenger {
             throws ProviderException;
 
     /**
+     * As {@link #createAccount}, of a key that the node's identities have already: one at a remote signer (NIP-46).
+     *
+     * @throws ProviderException as {@link #createAccount}, and {@code REJECTED identity.known} if the circle has this key
+     */
+    Account adoptAccount(Scope scope, String name, PublicKey pubkey) throws ProviderException;
+
+    /**
      * The key of an identity, sealed by a password, as {@code ncryptsec1…} (NIP-49). Takes about a quarter of a second.
      *
      * @param account name or npub; null if there is only one

@@ -104,6 +104,7 @@ public class ContainerIT {
                         "curve", "im.parley.curve.secp256k1~main",
                         "fileserver", "im.parley.fileserver.blossom~main",
                         "identity", "im.parley.identity.local~main",
+                        "identity.remote", "im.parley.identity.remote~main",
                         "policy.limits", "im.parley.policy.limits~main",
                         "scheme", "im.parley.scheme.nip17~main",
                         "storage.events", "im.parley.storage.derby.events~main",

@@ -15,7 +15,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.Assume;
 
 /**
- * Nostr software we did not write, run by node: {@code peers/peer.mjs} on nostr-tools, {@code peers/ndk.mjs} on NDK,
+ * Nostr software we did not write, run by node: {@code peers/peer.mjs} and
+ * {@code peers/nip46.mjs} on nostr-tools, {@code peers/ndk.mjs} on NDK,
  * {@code peers/relay.mjs} on @nostr-relay, {@code peers/blossom.mjs} on blossom-client-sdk.
  */
 final class Peers {
@@ -37,7 +38,14 @@ final class Peers {
         Path target = root.resolve("distribution/itests/target/peers");
         Files.createDirectories(target);
         for (String file : List.of(
-                "package.json", "package-lock.json", ".npmrc", "peer.mjs", "ndk.mjs", "relay.mjs", "blossom.mjs")) {
+                "package.json",
+                "package-lock.json",
+                ".npmrc",
+                "peer.mjs",
+                "nip46.mjs",
+                "ndk.mjs",
+                "relay.mjs",
+                "blossom.mjs")) {
             Files.copy(source.resolve(file), target.resolve(file), StandardCopyOption.REPLACE_EXISTING);
         }
         Path installed = target.resolve("installed.json");
@@ -103,6 +111,28 @@ final class Peers {
             throw new AssertionError("peer " + command + " failed: " + err);
         }
         return JSON.readTree(out);
+    }
+
+    /** A bunker on nostr-tools that goes on until it is destroyed. */
+    Bunker bunker(ObjectNode arguments) throws IOException {
+        Path errors = Files.createTempFile(folder, "peer", ".err");
+        Process process = new ProcessBuilder("node", "nip46.mjs", "serve", JSON.writeValueAsString(arguments))
+                .directory(folder.toFile())
+                .redirectError(errors.toFile())
+                .start();
+        String first = process.inputReader(StandardCharsets.UTF_8).readLine();
+        if (first == null) {
+            throw new AssertionError("the bunker failed: " + Files.readString(errors));
+        }
+        return new Bunker(process, JSON.readTree(first).path("url").asText());
+    }
+
+    /** @param url admits one client */
+    record Bunker(Process process, String url) implements AutoCloseable {
+        @Override
+        public void close() {
+            process.destroyForcibly();
+        }
     }
 
     /** Starts a command that goes on, such as {@code relay.mjs serve}; returns when it has printed its first line. */

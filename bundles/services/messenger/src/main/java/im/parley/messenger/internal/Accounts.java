@@ -91,6 +91,10 @@ final class Accounts {
         }
     }
 
+    Messenger.Account adopted(String wanted, PublicKey pubkey) throws ProviderException {
+        return add(wanted, identities -> pubkey, identities -> pubkey);
+    }
+
     String exportKey(@Nullable String wanted, char[] password) throws ProviderException {
         SealedKeys.checkPassword(password);
         Account account = space.transact(tx -> pick(tx, wanted));

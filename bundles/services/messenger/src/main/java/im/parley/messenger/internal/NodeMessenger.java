@@ -1,5 +1,6 @@
 package im.parley.messenger.internal;
 
+import im.parley.api.event.PublicKey;
 import im.parley.api.identity.IdentityProvider;
 import im.parley.api.lifecycle.ProviderException;
 import im.parley.api.lifecycle.Scope;
@@ -8,6 +9,7 @@ import im.parley.egress.EgressControl;
 import im.parley.envelope.Envelope;
 import im.parley.files.FileTransfers;
 import im.parley.files.PutOptions;
+import im.parley.identities.Identities;
 import im.parley.messenger.Circles;
 import im.parley.messenger.Conversations;
 import im.parley.messenger.Messenger;
@@ -54,7 +56,7 @@ public final class NodeMessenger implements Messenger, Conversations, Circles {
             @Reference Envelope envelope,
             @Reference RelayClient relays,
             @Reference EgressControl egress,
-            @Reference(target = "(parley.slot=identity)") Slot<IdentityProvider> identity,
+            @Reference(service = Identities.class) Slot<IdentityProvider> identity,
             @Reference InstantSource clock,
             @Reference SecureRandom random,
             @Reference(cardinality = ReferenceCardinality.OPTIONAL, policyOption = ReferencePolicyOption.GREEDY)
@@ -99,6 +101,11 @@ public final class NodeMessenger implements Messenger, Conversations, Circles {
         // Whether another circle has the key is known when all are there.
         circles.load();
         return circle(scope).accounts().imported(name, key, password, passphrase);
+    }
+
+    @Override
+    public Account adoptAccount(Scope scope, String name, PublicKey pubkey) throws ProviderException {
+        return circle(scope).accounts().adopted(name, pubkey);
     }
 
     @Override

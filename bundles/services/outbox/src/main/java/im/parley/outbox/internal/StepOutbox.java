@@ -9,6 +9,7 @@ import im.parley.api.scheme.EncryptionScheme;
 import im.parley.api.scheme.Input;
 import im.parley.api.scheme.Moment;
 import im.parley.envelope.Envelope;
+import im.parley.identities.Identities;
 import im.parley.outbox.CircleRecords;
 import im.parley.outbox.Ledger;
 import im.parley.outbox.Outbox;
@@ -81,7 +82,7 @@ public final class StepOutbox implements Outbox, Ledger {
     public StepOutbox(
             @Reference SealedSpaces spaces,
             @Reference(target = "(parley.slot=scheme)") Slot<EncryptionScheme> schemes,
-            @Reference(target = "(parley.slot=identity)") Slot<IdentityProvider> identity,
+            @Reference(service = Identities.class) Slot<IdentityProvider> identity,
             @Reference Envelope envelope,
             @Reference RelayClient relays,
             @Reference InstantSource clock,
