@@ -27,7 +27,10 @@ final class ContactCommands {
         @Parameters(index = "0", paramLabel = "NAME", description = "How to call her.")
         private String name = "";
 
-        @Parameters(index = "1", paramLabel = "ADDRESS", description = "Her npub or nprofile.")
+        @Parameters(
+                index = "1",
+                paramLabel = "ADDRESS",
+                description = "Her npub or nprofile, or a name such as bob@example.org.")
         private String address = "";
 
         @Option(names = "--as", paramLabel = "IDENTITY", description = "The identity that knows her.")
@@ -43,12 +46,19 @@ final class ContactCommands {
             SecretKeys.refuseAsAddress("The contact was not added.", address);
             Map<String, Object> params = as(as);
             params.put("name", name);
+            String found = "";
             params.put("address", address);
+            if (address.indexOf('@') >= 0) {
+                Map<String, Object> person = ask("name.find", Map.of("address", address));
+                params.put("address", Answer.text(person, "nprofile"));
+                found = "  " + Plain.line(Answer.text(person, "address"))
+                        + " is hers today by word of that domain; from now on her key counts, not the name.\n";
+            }
             Map<String, Object> contact = ask("contact.add", params);
             List<String> relays = Answer.texts(contact, "relays");
             show(
                     contact,
-                    "Added " + Plain.line(Answer.text(contact, "name")) + ".\n"
+                    "Added " + Plain.line(Answer.text(contact, "name")) + ".\n" + found
                             + (relays.isEmpty()
                                     ? "  Where she receives messages is not known yet; it is looked up again when you"
                                             + " write.\n"

@@ -637,6 +637,24 @@ public final class Schema {
         add(
                 Access.USER,
                 false,
+                "name.find",
+                "Asks a domain whose name this is (NIP-05); waits for the network up to 10 s.",
+                "The name was not found",
+                object(
+                        "address", TEXT,
+                        "pubkey", TEXT.described("hex"),
+                        "nprofile", TEXT.described("the key with the relays that the domain names")),
+                codes(
+                        "nip05.bad-address",
+                        "nip05.unknown",
+                        "nip05.redirect",
+                        "nip05.bad-answer",
+                        "nip05.unreachable",
+                        "egress.private"),
+                required("address", Type.TEXT, "for example bob@example.org"));
+        add(
+                Access.USER,
+                false,
                 "bunker.new",
                 "Invites another program to act with an identity of this node (NIP-46).",
                 "Nobody was invited",

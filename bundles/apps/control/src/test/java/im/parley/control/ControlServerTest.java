@@ -21,12 +21,14 @@ import im.parley.control.methods.CircleMethods;
 import im.parley.control.methods.EgressMethods;
 import im.parley.control.methods.FileMethods;
 import im.parley.control.methods.MessengerMethods;
+import im.parley.control.methods.NameMethods;
 import im.parley.control.methods.RelayMethods;
 import im.parley.control.methods.RemoteMethods;
 import im.parley.control.methods.SessionMethods;
 import im.parley.control.methods.SlotMethods;
 import im.parley.control.methods.StackMethods;
 import im.parley.egress.EgressControl;
+import im.parley.messenger.InternetNames;
 import im.parley.protocol.Nip19;
 import im.parley.relay.RelayArchive;
 import im.parley.relay.RelayStatus;
@@ -161,6 +163,7 @@ class ControlServerTest {
                 new CircleMethods(circles, messenger),
                 new RemoteMethods(signers, messenger),
                 new BunkerMethods(signers, messenger),
+                new NameMethods((scope, address) -> new InternetNames.Found(address, FakeMessenger.KEY, "nprofile1x")),
                 new EgressMethods(new OneEntry()),
                 new RelayMethods(new Counters(), new TwoEvents()),
                 new SlotMethods(new OneSwap()),
@@ -370,6 +373,7 @@ class ControlServerTest {
                     Map.entry("identity.remotes", "{}"),
                     Map.entry("bunker.new", "{\"name\":\"a client\",\"account\":\"alice\",\"kinds\":\"1, 13\"}"),
                     Map.entry("bunker.list", "{}"),
+                    Map.entry("name.find", "{\"address\":\"bob@example.org\"}"),
                     Map.entry("bunker.revoke", "{\"name\":\"a client\"}"),
                     Map.entry("slots.list", "{}"),
                     Map.entry("slots.swap", "{\"slot\":\"curve\",\"instance\":\"b~main\",\"why\":\"trial\"}"),
