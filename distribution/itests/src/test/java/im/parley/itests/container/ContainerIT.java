@@ -71,7 +71,7 @@ public class ContainerIT {
         }
         await(
                 "all slots are there and filled",
-                () -> slots().size() == 10 && slots().stream().allMatch(Slot.Status::filled));
+                () -> slots().size() == 11 && slots().stream().allMatch(Slot.Status::filled));
         await("the messenger is there", () -> context.getServiceReference(Messenger.class) != null);
     }
 

@@ -11,6 +11,7 @@ import im.parley.api.lifecycle.ProviderException;
 import im.parley.slot.Lease;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -121,7 +122,7 @@ final class JoinedLease implements Lease<IdentityProvider>, KeyExport, IdentityP
     public boolean forget(PublicKey identity) throws ProviderException {
         if (remote != null
                 && remote.get() instanceof RemoteKeys keys
-                && keys.sessions().stream().anyMatch(session -> identity.equals(session.identity()))) {
+                && keys.sessions().stream().anyMatch(session -> Objects.equals(identity, session.identity()))) {
             keys.disconnect(identity);
             return false;
         }
