@@ -99,18 +99,18 @@ public class ContainerIT {
         Map<String, String> filled = new TreeMap<>();
         slots().forEach(status -> filled.put(status.slot(), status.instance()));
         assertEquals(
-                Map.of(
-                        "blobs", "im.parley.blobs.disk~main",
-                        "curve", "im.parley.curve.secp256k1~main",
-                        "fileserver", "im.parley.fileserver.blossom~main",
-                        "identity", "im.parley.identity.local~main",
-                        "identity.remote", "im.parley.identity.remote~main",
-                        "policy.limits", "im.parley.policy.limits~main",
-                        "scheme", "im.parley.scheme.nip17~main",
-                        "storage.events", "im.parley.storage.derby.events~main",
-                        "storage.records", "im.parley.storage.derby.records~main",
-                        "transport", "im.parley.transport.websocket~main",
-                        "transport.local", "im.parley.transport.local~main"),
+                Map.ofEntries(
+                        Map.entry("blobs", "im.parley.blobs.disk~main"),
+                        Map.entry("curve", "im.parley.curve.secp256k1~main"),
+                        Map.entry("fileserver", "im.parley.fileserver.blossom~main"),
+                        Map.entry("identity", "im.parley.identity.local~main"),
+                        Map.entry("identity.remote", "im.parley.identity.remote~main"),
+                        Map.entry("policy.limits", "im.parley.policy.limits~main"),
+                        Map.entry("scheme", "im.parley.scheme.nip17~main"),
+                        Map.entry("storage.events", "im.parley.storage.derby.events~main"),
+                        Map.entry("storage.records", "im.parley.storage.derby.records~main"),
+                        Map.entry("transport", "im.parley.transport.websocket~main"),
+                        Map.entry("transport.local", "im.parley.transport.local~main")),
                 filled);
     }
 

@@ -492,7 +492,7 @@ final class Intake {
             HybridClock.observe(tx, tag.clock(), nowMillis);
         }
         Conversation conversation = room.conversation();
-        String about = Marks.about(rumor);
+        String about = about(tx, rumor);
         long expires = Marks.expires(rumor);
         if (expires > 0 && expires <= nowMillis / 1000) {
             Book.putRumorSeen(tx, self, rumor.id(), 0);
@@ -566,6 +566,13 @@ final class Intake {
         } else if (edits || rumor.kind() == Kinds.REACTION && !gone) {
             Book.put(tx, self, line.about(), new Book.Mark(position, line.kind(), line.author(), line.text()));
         }
+    }
+
+    /** The message that a rumor is about; of an edit, as clients see one that know none, the message that it changed. */
+    private String about(Tx tx, Rumor rumor) throws ProviderException {
+        String about = Marks.about(rumor);
+        Line line = about.isEmpty() ? null : Book.target(tx, account.pubkey(), about);
+        return line == null ? about : line.id();
     }
 
     /** Takes in what was said about a message before it came. */

@@ -269,6 +269,38 @@ class ChatListTest {
     }
 
     @Test
+    void whatIsSaidAboutAnEditIsSaidAboutItsMessage() throws Exception {
+        Message first = a.api().send(SCOPE, null, "bob", "one");
+        a.api().edit(SCOPE, null, first.id(), "two");
+        settle();
+        String edit = b.messages().stream()
+                .filter(message -> message.what() == What.EDIT)
+                .findFirst()
+                .orElseThrow()
+                .id();
+        // As a client does that knows no edits: for it the second text is a message of its own.
+        im.parley.api.scheme.Moment moment = b.outbox.moment();
+        b.space()
+                .transact(tx -> b.outbox.step(
+                        tx,
+                        SCOPE,
+                        Room.with(bob, List.of(alice)).conversation(),
+                        new im.parley.api.scheme.Input.Send(
+                                moment,
+                                bob,
+                                List.of(alice),
+                                7,
+                                List.of(List.of("e", edit), List.of("k", "14")),
+                                "+",
+                                null)));
+        b.outbox.kick(SCOPE);
+        settle();
+        Message shown = a.calm(() -> a.api().latest(SCOPE, null, 10)).get(0);
+        assertEquals("two", shown.text());
+        assertEquals(1, shown.reactions().size());
+    }
+
+    @Test
     void whoIsNamedIsToldSo() throws Exception {
         Message sent = a.api().send(SCOPE, null, "bob", "@bob, and not me@bob.org: are you there @bobby?");
         settle();
