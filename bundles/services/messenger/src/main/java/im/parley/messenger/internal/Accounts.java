@@ -147,6 +147,7 @@ final class Accounts {
                         now,
                         HexFormat.of().formatHex(device));
                 Book.put(tx, made);
+                Chats.begin(tx);
                 RelayLists.changed(tx, made, now / 1000);
                 return made;
             });

@@ -112,12 +112,23 @@ final class Chats {
         }
     }
 
+    /** The first identity is made: there is nothing from before. */
+    static void begin(Tx tx) throws ProviderException {
+        if (ChatBook.indexed(tx) == null && Book.position(tx) == 0) {
+            ChatBook.putIndexed(tx, 0);
+        }
+    }
+
     private static boolean indexSome(Tx tx) throws ProviderException {
         Long from = ChatBook.indexed(tx);
         if (from == null) {
-            // Those up to here have no conversation; later ones get theirs as they come.
-            ChatBook.putIndexed(tx, Book.position(tx));
-            return Book.position(tx) > 0;
+            // Those up to here have no conversation; later ones get theirs as they come. A node that nobody used stays
+            // empty.
+            long last = Book.position(tx);
+            if (last > 0) {
+                ChatBook.putIndexed(tx, last);
+            }
+            return last > 0;
         }
         if (from == 0) {
             return false;

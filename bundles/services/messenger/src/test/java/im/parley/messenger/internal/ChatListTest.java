@@ -371,6 +371,13 @@ class ChatListTest {
     }
 
     @Test
+    void aNodeThatNobodyUsedKeepsNothing() {
+        SimulatedNode unused = new SimulatedNode(time, relays, "ws://127.0.0.1:7999", true);
+        settle();
+        assertTrue(unused.records.texts().values().stream().allMatch(String::isEmpty));
+    }
+
+    @Test
     void messagesFromBeforeThereWereConversationsAreFoundInThem() throws Exception {
         for (int i = 0; i < 1_203; i++) {
             a.api().send(SCOPE, null, i % 3 == 0 ? Nip19.npub(carol) : "bob", "text " + i);
