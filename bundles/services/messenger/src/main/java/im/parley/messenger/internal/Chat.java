@@ -43,6 +43,26 @@ record Chat(
         return new Chat(number, id, members, false, 0, 0, 0, false, false, 0, "");
     }
 
+    Chat numbered(long as) {
+        return new Chat(as, id, members, accepted, last, readTo, unread, mentioned, pinned, mutedUntil, draft);
+    }
+
+    /** With a message from long ago, which was read and whose author needed not ask. */
+    Chat withOld(long position) {
+        return new Chat(
+                number,
+                id,
+                members,
+                true,
+                Math.max(last, position),
+                Math.max(readTo, position),
+                unread,
+                mentioned,
+                pinned,
+                mutedUntil,
+                draft);
+    }
+
     Chat accept() {
         return accepted
                 ? this

@@ -25,23 +25,7 @@ final class Chats {
     }
 
     static void put(Tx tx, PublicKey account, Chat chat) throws ProviderException {
-        ChatBook.put(
-                tx,
-                account,
-                chat.number() == 0
-                        ? new Chat(
-                                Book.next(tx, "chats"),
-                                chat.id(),
-                                chat.members(),
-                                chat.accepted(),
-                                chat.last(),
-                                chat.readTo(),
-                                chat.unread(),
-                                chat.mentioned(),
-                                chat.pinned(),
-                                chat.mutedUntil(),
-                                chat.draft())
-                        : chat);
+        ChatBook.put(tx, account, chat.number() == 0 ? chat.numbered(Book.next(tx, "chats")) : chat);
     }
 
     /**
@@ -155,22 +139,6 @@ final class Chats {
         @Nullable Chat known = ChatBook.chat(tx, account, line.conversation());
         Chat chat = known == null ? Chat.begun(0, line.conversation(), line.members()) : known;
         ChatBook.put(tx, line.conversation(), new ChatBook.Entry(line.position(), false, false));
-        long last = Math.max(chat.last(), line.position());
-        long readTo = Math.max(chat.readTo(), line.position());
-        put(
-                tx,
-                account,
-                new Chat(
-                        chat.number(),
-                        chat.id(),
-                        chat.members(),
-                        true,
-                        last,
-                        readTo,
-                        chat.unread(),
-                        chat.mentioned(),
-                        chat.pinned(),
-                        chat.mutedUntil(),
-                        chat.draft()));
+        put(tx, account, chat.withOld(line.position()));
     }
 }

@@ -184,6 +184,9 @@ final class Intake {
 
     /** An ephemeral wrap as it arrives: what it holds is told and not kept. */
     void passing(Event wrap) {
+        if (!typists.listened()) {
+            return;
+        }
         if (!budget.take(nanoTime.getAsLong())) {
             dropped.accept("inbox.passing-overrun");
             return;
@@ -492,7 +495,7 @@ final class Intake {
             HybridClock.observe(tx, tag.clock(), nowMillis);
         }
         Conversation conversation = room.conversation();
-        String about = about(tx, rumor);
+        String about = rumor.kind() == Kinds.SIGNAL ? "" : about(tx, rumor);
         long expires = Marks.expires(rumor);
         if (expires > 0 && expires <= nowMillis / 1000) {
             Book.putRumorSeen(tx, self, rumor.id(), 0);
@@ -510,7 +513,7 @@ final class Intake {
                 }
                 yield false;
             }
-            case Kinds.REACTION -> isReaction(tx, rumor, conversation, deliver.sender());
+            case Kinds.REACTION -> isReaction(tx, about, rumor, conversation, deliver.sender());
             case Kinds.DELETION -> {
                 if (edited != null) {
                     // The text that takes its place says all there is to say.
@@ -618,14 +621,13 @@ final class Intake {
     }
 
     /** What it is about may come after it, but not from people who have nothing here yet. */
-    private boolean isReaction(Tx tx, Rumor rumor, Conversation conversation, PublicKey sender)
+    private boolean isReaction(Tx tx, String about, Rumor rumor, Conversation conversation, PublicKey sender)
             throws ProviderException {
-        String about = Marks.about(rumor);
         if (about.isEmpty() || !Marks.isReaction(rumor.content())) {
             dropped.accept("dm.bad-reaction");
             return false;
         }
-        Line line = Book.target(tx, account.pubkey(), about);
+        Line line = Book.line(tx, account.pubkey(), about);
         boolean fits = line == null
                 ? knows(tx, conversation, sender)
                 : line.conversation().equals(conversation.id()) && !line.deleted();

@@ -60,6 +60,11 @@ final class Typists {
         return () -> listeners.remove(listener);
     }
 
+    /** Whether anybody wants to know; nothing has to be opened otherwise. */
+    boolean listened() {
+        return !listeners.isEmpty();
+    }
+
     // ---- telling ----
 
     /** Tells the members of a room, unless they were told a moment ago. */
@@ -126,8 +131,7 @@ final class Typists {
     /** An authentic rumor out of an ephemeral wrap. */
     void heard(Account account, Rumor rumor, PublicKey sender) throws ProviderException {
         long age = services.clock().instant().getEpochSecond() - rumor.createdAt();
-        if (listeners.isEmpty()
-                || !Signals.type(rumor).equals(Signals.TYPING)
+        if (!Signals.type(rumor).equals(Signals.TYPING)
                 || sender.equals(account.pubkey())
                 || Math.abs(age) > LASTS.toSeconds()) {
             return;
