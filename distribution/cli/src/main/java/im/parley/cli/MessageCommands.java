@@ -191,7 +191,12 @@ final class MessageCommands {
 
         @Override
         int run() throws Failure, IOException, InterruptedException {
-            return write("message.edit", Map.of("message", message));
+            // Where the message is says nothing of its new text.
+            return write(
+                    "message.edit",
+                    Map.of("message", message),
+                    (client, changed) -> "Changed here. The new text goes to "
+                            + Plain.line(String.join(", ", Answer.texts(changed, "members"))) + ".");
         }
     }
 

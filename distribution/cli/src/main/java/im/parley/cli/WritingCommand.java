@@ -37,8 +37,19 @@ abstract class WritingCommand extends CircleCommand {
         super(invocation);
     }
 
-    /** Sends the text with that method. */
+    /** Sends the text with that method, and says where it is. */
     int write(String method, Map<String, Object> address) throws Failure, IOException, InterruptedException {
+        return write(method, address, this::told);
+    }
+
+    /** What is said of an answer. */
+    @FunctionalInterface
+    interface Telling {
+        String of(NodeClient client, Map<String, Object> message) throws Failure, InterruptedException;
+    }
+
+    int write(String method, Map<String, Object> address, Telling telling)
+            throws Failure, IOException, InterruptedException {
         if (stdin == !words.isEmpty()) {
             throw new Failure(
                     Exit.USAGE,
@@ -56,7 +67,7 @@ abstract class WritingCommand extends CircleCommand {
         params.put("text", text);
         try (NodeClient client = connect()) {
             Map<String, Object> message = client.call(method, params);
-            show(message, json() ? "" : told(client, message));
+            show(message, json() ? "" : telling.of(client, message));
             return Exit.OK;
         }
     }

@@ -331,6 +331,16 @@ class ConversationTest {
     }
 
     @Test
+    void anEditSaysNothingOfWhereItsMessageIs() throws Exception {
+        try (FakeNode node = new FakeNode(data)) {
+            node.on("message.edit", "\"result\":" + message(1, "aa", "alice", "bob", true, "new"));
+            assertEquals(Exit.OK, terminal.run("edit", "abcd", "new"));
+            assertEquals(
+                    "Changed here. The new text goes to bob.", terminal.out().strip());
+        }
+    }
+
+    @Test
     void roomsAnswersReactionsAndDeletionsAreAskedFor() throws Exception {
         String sent = "\"result\":" + message(1, "aa", "alice", "bob", true, "hi");
         try (FakeNode node = new FakeNode(data)) {
