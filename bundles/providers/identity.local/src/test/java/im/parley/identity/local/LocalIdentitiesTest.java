@@ -21,6 +21,7 @@ import im.parley.cipher.Nip49;
 import im.parley.curve.bouncycastle.BouncyCastleSecp256k1;
 import im.parley.protocol.EventHash;
 import im.parley.protocol.Nip19;
+import im.parley.testkit.FakeSecrets;
 import im.parley.testkit.Seeds;
 import im.parley.testkit.Vectors;
 import java.io.PrintWriter;

@@ -23,6 +23,7 @@ import im.parley.nip46.Rpc;
 import im.parley.nip46.RpcKey;
 import im.parley.protocol.EventHash;
 import im.parley.protocol.EventWriter;
+import im.parley.testkit.FakeSecrets;
 import im.parley.testkit.Seeds;
 import im.parley.testkit.SettableClock;
 import java.net.URI;

@@ -1,4 +1,4 @@
-package im.parley.identity.remote;
+package im.parley.testkit;
 
 import im.parley.api.lifecycle.Kind;
 import im.parley.api.lifecycle.ProviderException;
@@ -14,14 +14,14 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /** The vault's promises, in memory; remembers every array it handed out. */
-final class FakeSecrets implements Secrets {
+public final class FakeSecrets implements Secrets {
     private record Entry(byte[] value, char @Nullable [] passphrase) {}
 
     private final Map<String, Entry> entries = new TreeMap<>();
     private final Set<String> unlocked = new HashSet<>();
     private final List<Runnable> callbacks = new CopyOnWriteArrayList<>();
-    final List<byte[]> handedOut = new ArrayList<>();
-    Runnable beforeRead = () -> {};
+    public final List<byte[]> handedOut = new ArrayList<>();
+    public Runnable beforeRead = () -> {};
 
     @Override
     public synchronized List<String> names() {
@@ -69,12 +69,12 @@ final class FakeSecrets implements Secrets {
         return () -> callbacks.remove(callback);
     }
 
-    synchronized void lock() {
+    public synchronized void lock() {
         unlocked.clear();
         callbacks.forEach(Runnable::run);
     }
 
-    int callbacks() {
+    public int callbacks() {
         return callbacks.size();
     }
 
